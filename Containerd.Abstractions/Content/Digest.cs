@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -15,6 +16,8 @@ namespace Containerd;
 [JsonConverter(typeof(DigestJsonConverter))]
 public readonly struct Digest : IEquatable<Digest>, ISpanParsable<Digest>
 {
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
+
     private readonly string? _text;
 
     private Digest(string text) => _text = text;
@@ -124,7 +127,7 @@ public readonly struct Digest : IEquatable<Digest>, ISpanParsable<Digest>
         int colon = s.IndexOf(':', StringComparison.Ordinal);
         return colon > 0
             && s.Length - colon - 1 == HexLength(s.AsSpan(0, colon))
-            && !s.AsSpan(colon + 1).ContainsAnyExcept("0123456789abcdef");
+            && !s.AsSpan(colon + 1).ContainsAnyExcept(HexDigits);
     }
 
     private static int HexLength(ReadOnlySpan<char> algorithm) => algorithm switch

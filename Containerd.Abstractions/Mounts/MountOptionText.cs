@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Containerd;
+
+/// <summary>The text form of mount options: separators that a backslash escapes or double quotes enclose do not separate.</summary>
+internal static class MountOptionText
+{
+    public static IEnumerable<string> Split(string options) => SplitAt(options, ',').Where(option => option.Length > 0);
+
+    public static IEnumerable<string> SplitDirectories(string value) => SplitAt(value, ':');
+
+    public static string EscapeDirectory(string path)
+    {
+        if (path.AsSpan().IndexOfAny('\\', ':', ',') < 0)
+            return path;
+        var escaped = new StringBuilder(path.Length + 8);
+        foreach (char c in path)
+        {
+            if (c is '\\' or ':' or ',')
+                escaped.Append('\\');
+            escaped.Append(c);
+        }
+        return escaped.ToString();
+    }
+
+    public static string Unescape(string value)
+    {
+        if (!value.Contains('\\', StringComparison.Ordinal))
+            return value;
+        var plain = new StringBuilder(value.Length);
+        for (int i = 0; i < value.Length; i++)
+        {
+            if (value[i] == '\\' && i + 1 < value.Length)
+                i++;
+            plain.Append(value[i]);
+        }
+        return plain.ToString();
+    }
+
+    private static ImmutableArray<string> SplitAt(string text, char separator)
+    {
+        if (!text.Contains(separator, StringComparison.Ordinal))
+            return [text];
+        var parts = ImmutableArray.CreateBuilder<string>();
+        bool quoted = false;
+        int start = 0;
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (text[i] == '\\')
+                i++;
+            else if (text[i] == '"')
+                quoted = !quoted;
+            else if (text[i] == separator && !quoted)
+            {
+                parts.Add(text[start..i]);
+                start = i + 1;
+            }
+        }
+        parts.Add(text[start..]);
+        return parts.ToImmutable();
+    }
+}

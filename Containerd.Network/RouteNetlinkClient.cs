@@ -124,7 +124,8 @@ public sealed partial class RouteNetlinkClient : IAsyncDisposable
         };
     }
 
-    private async ValueTask<RouteNetlinkConnection> ConnectAsync(CancellationToken cancellationToken)
+    /// <summary>The connection; a broken one is replaced.</summary>
+    internal async ValueTask<RouteNetlinkConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         while (true)
         {

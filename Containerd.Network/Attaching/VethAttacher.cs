@@ -61,7 +61,7 @@ public sealed partial class VethAttacher : INetworkAttacher
     /// <see cref="ErrorKind.FailedPrecondition"/>: the gateway of a route cannot be reached.</exception>
     public async Task<NetworkAttachment> AttachAsync(string containerId, string networkNamespacePath, CancellationToken cancellationToken)
     {
-        NamespaceName.Check(containerId, "container ID");
+        Identifier.Check(containerId, "container ID");
         ArgumentException.ThrowIfNullOrEmpty(networkNamespacePath);
         NetworkNamespace networkNamespace = NetworkNamespace.Open(networkNamespacePath);
         await using ConfiguredAsyncDisposable namespaceScope = networkNamespace.ConfigureAwait(false);

@@ -35,7 +35,7 @@ internal sealed class NamespaceDirectory
         // Without O_EXCL: a name without a mount is what a crash between making and mounting leaves, and under the lock nobody is in between.
         string path = PathOf(name);
         using SafeFileHandle file = Interop.TryOpen(directory, name, Interop.FileOpening.CreateFile, out int errno)
-            ?? throw (errno == Interop.ELOOP ? Occupied(path) : Interop.Failure("Making the name", path, errno));
+            ?? throw (errno is Interop.ELOOP or Interop.EISDIR ? Occupied(path) : Interop.Failure("Making the name", path, errno));
         if (Interop.FileSystemOf(file, path) == Interop.NSFS_MAGIC)
         {
             throw new ContainerdException(ErrorKind.AlreadyExists, $"A network namespace of the name '{name}' exists already ({path}).")

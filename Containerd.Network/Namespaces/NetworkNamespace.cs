@@ -70,7 +70,7 @@ public sealed class NetworkNamespace : IAsyncDisposable
     public static async Task<NetworkNamespace> CreateAsync(
         string name, string? directory, bool loopbackUp = true, CancellationToken cancellationToken = default)
     {
-        NamespaceName.Check(name, "name of a network namespace");
+        Identifier.Check(name, "name of a network namespace");
         var place = new NamespaceDirectory(directory ?? DefaultDirectory);
         SafeFileHandle handle = await Task.Run(Interop.CreateNetworkNamespace, cancellationToken).ConfigureAwait(false);
         try
@@ -151,7 +151,7 @@ public sealed class NetworkNamespace : IAsyncDisposable
     /// <exception cref="ContainerdException">As <see cref="Open"/>; also <see cref="ErrorKind.InvalidArgument"/>: the name is malformed.</exception>
     public static NetworkNamespace OpenNamed(string name, string? directory = null)
     {
-        NamespaceName.Check(name, "name of a network namespace");
+        Identifier.Check(name, "name of a network namespace");
         return Open(new NamespaceDirectory(directory ?? DefaultDirectory).PathOf(name));
     }
 
@@ -187,7 +187,7 @@ public sealed class NetworkNamespace : IAsyncDisposable
     /// <see cref="ErrorKind.Unavailable"/>: another process kept the lock on the directory for five seconds.</exception>
     public static Task DeleteAsync(string name, string? directory, CancellationToken cancellationToken = default)
     {
-        NamespaceName.Check(name, "name of a network namespace");
+        Identifier.Check(name, "name of a network namespace");
         return new NamespaceDirectory(directory ?? DefaultDirectory).RemoveAsync(name, only: null, cancellationToken);
     }
 

@@ -81,11 +81,16 @@ internal sealed class RouteNetlinkConnection : IAsyncDisposable
         MemoryMarshal.Write(message, in header);
         _pending[sequence] = pending;
         Task<NetlinkReply> reply = ReplyAsync(pending, dump);
-        // The reader fails what it finds when it ends; what is added after that is failed here.
-        if (_broken is { } broken && _pending.TryRemove(sequence, out _))
+        // The reader fails what it finds when it ends; what is added after that is failed here, and never sent.
+        if (_broken is { } broken)
+        {
+            _pending.TryRemove(sequence, out _);
             pending.Fail(broken);
+        }
         else
+        {
             await SendAsync(message, sequence, pending).ConfigureAwait(false);
+        }
         return await reply.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -178,7 +183,8 @@ internal sealed class RouteNetlinkConnection : IAsyncDisposable
         }
     }
 
-    private void Break(Exception reason)
+    /// <summary>Fails every request under way, and every later one, for a reason.</summary>
+    internal void Break(Exception reason)
     {
         _broken ??= reason;
         foreach (uint sequence in _pending.Keys)

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Containerd.Network;
 
 /// <summary>containerd's identifiers: names of namespaces and containers that are safe as a file name.</summary>
-internal static partial class NamespaceName
+internal static partial class Identifier
 {
     private const int MaxLength = 76;
 

@@ -198,13 +198,12 @@ public sealed class NetworkLinks
         if (name is not null)
             LinkName.Check(name);
         using Interop.HandleLease lease = networkNamespace.Lease();
-        int descriptor = lease.Descriptor;
         int index = await ResolveAsync(link, cancellationToken).ConfigureAwait(false);
         await SetAsync(index, "Moving", 0, 0, WriteTarget, cancellationToken).ConfigureAwait(false);
 
         void WriteTarget(ref NetlinkMessageWriter writer)
         {
-            writer.Write(LinkAttribute.IFLA_NET_NS_FD, descriptor);
+            writer.Write(LinkAttribute.IFLA_NET_NS_FD, lease);
             if (name is not null)
                 writer.Write(LinkAttribute.IFLA_IFNAME, name);
         }

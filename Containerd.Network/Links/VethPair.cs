@@ -49,7 +49,7 @@ public sealed record VethPair : LinkDefinition
             writer.Write(LinkAttribute.IFLA_ADDRESS, address.GetAddressBytes());
         writer.Write(LinkAttribute.IFLA_GROUP, Group);
         if (PeerNamespace is not null)
-            writer.Write(LinkAttribute.IFLA_NET_NS_FD, peerNamespace.Descriptor);
+            writer.Write(LinkAttribute.IFLA_NET_NS_FD, peerNamespace);
         writer.EndNest(peer);
     }
 }

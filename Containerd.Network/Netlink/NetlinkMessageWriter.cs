@@ -50,6 +50,10 @@ internal ref struct NetlinkMessageWriter
     public void Write<TAttribute>(TAttribute type, IPAddress address) where TAttribute : unmanaged, Enum =>
         Write(type, address.GetAddressBytes());
 
+    /// <summary>Names an open file to the kernel. The lease must outlive the request.</summary>
+    public void Write<TAttribute>(TAttribute type, in Interop.HandleLease file) where TAttribute : unmanaged, Enum =>
+        Write(type, file.Descriptor);
+
     /// <summary>Begins an attribute that holds attributes.</summary>
     /// <returns>What <see cref="EndNest"/> needs.</returns>
     public int BeginNest<TAttribute>(TAttribute type) where TAttribute : unmanaged, Enum

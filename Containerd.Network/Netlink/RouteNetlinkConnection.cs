@@ -35,6 +35,9 @@ internal sealed class RouteNetlinkConnection : IAsyncDisposable
         _reader = ReadAsync();
     }
 
+    /// <summary>The address of the socket in its namespace.</summary>
+    public uint Port => _port;
+
     public bool IsBroken => _broken is not null;
 
     /// <summary>Opens a connection into a namespace; null is the namespace of this process.</summary>

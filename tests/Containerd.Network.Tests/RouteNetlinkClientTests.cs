@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using Containerd.Conformance;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Network.Tests;
 
@@ -44,14 +47,17 @@ public sealed class RouteNetlinkClientTests
                 await other.Links.DeleteAsync("churn");
             }
         });
-        for (int round = 0; round < 200; round++)
+        using var interruptions = new EventCounter(eventId: 5002);
+        await using var reader = new RouteNetlinkClient(_sandbox.Left, interruptions);
+        for (int round = 0; round < 200 || (interruptions.Count == 0 && round < 5000); round++)
         {
-            IReadOnlyList<Link> links = await _sandbox.LeftClient.Links.ListAsync();
+            IReadOnlyList<Link> links = await reader.Links.ListAsync();
             Assert.That(links.Count(link => link.Name.StartsWith("stay", StringComparison.Ordinal)), Is.EqualTo(100));
             Assert.That(links.Select(link => link.Index), Is.Unique);
         }
         await stop.CancelAsync();
         await churn;
+        Assert.That(interruptions.Count, Is.Positive, "or nothing was shown");
     }
 
     [Test]
@@ -110,6 +116,28 @@ public sealed class RouteNetlinkClientTests
         IReadOnlyList<Link> links = await _sandbox.LeftClient.Links.ListAsync();
         Assert.That(links, Has.Count.EqualTo(801));
         await _sandbox.LeftClient.Links.DeleteGroupAsync(12345);
+    }
+
+    [Test]
+    public async Task What_other_processes_send_to_the_socket_is_dropped()
+    {
+        RouteNetlinkConnection connection = await _sandbox.LeftClient.ConnectAsync(default);
+        using SafeFileHandle inside = _sandbox.Left.Duplicate();
+        using var attacker = new Socket(Interop.OpenRouteSocket(inside, "left"));
+        var victim = new SocketAddress(AddressFamily.Unspecified, 12);
+        victim.Buffer.Span.Clear();
+        victim.Buffer.Span[0] = 16;
+        BitConverter.TryWriteBytes(victim.Buffer.Span[4..], connection.Port);
+        byte[] garbage = new byte[64];
+        garbage.AsSpan().Fill(0xff);
+        int sent = 0;
+        for (int i = 0; i < 50; i++)
+        {
+            sent += await attacker.SendToAsync(garbage, SocketFlags.None, victim);
+            Assert.That((await _sandbox.LeftClient.Links.GetAsync("lo")).Index, Is.EqualTo(1));
+        }
+        Assert.That(sent, Is.EqualTo(50 * 64));
+        Assert.That(await _sandbox.LeftClient.ConnectAsync(default), Is.SameAs(connection), "garbage from the kernel would have broken it");
     }
 
     [Test]

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Containerd.Network;
 
-/// <summary>Text of unknown origin, made fit for a message: bounded, and without control characters that could forge a log line.</summary>
+/// <summary>Text of unknown origin, made fit for a message: bounded, and without control characters that could forge a
+/// log line.</summary>
 internal static class Excerpt
 {
     private const int MaxLength = 200;

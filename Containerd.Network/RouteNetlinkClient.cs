@@ -6,13 +6,16 @@ namespace Containerd.Network;
 
 /// <summary>The links, addresses and routes of one network namespace, over rtnetlink.</summary>
 /// <remarks>
-/// <para>The socket is opened by the first request, on a thread of its own that enters the namespace and ends; the namespace of no
+/// <para>The socket is opened by the first request, on a thread of its own that enters the namespace and ends; the
+/// namespace of no
 /// other thread is ever changed. A socket that lost messages is replaced by the next request.</para>
 /// <para>Thread-safe: requests of any number of callers run side by side. Requests that change something are carried out by the
-/// kernel while they are sent, so a token stops them before that, and never half-way. Cancelling a request that reads stops the waiting.</para>
+/// kernel while they are sent, so a token stops them before that, and never half-way. Cancelling a request that reads
+/// stops the waiting.</para>
 /// <para>Reading needs no privilege in the namespace of this process; entering another one needs CAP_SYS_ADMIN, and changing
 /// something CAP_NET_ADMIN, in the user namespace that owns the network namespace. Kernel: Linux 5.5 or newer.</para>
-/// <para>Disposal closes the socket, fails requests under way with <see cref="ObjectDisposedException"/>, and changes nothing in the
+/// <para>Disposal closes the socket, fails requests under way with <see cref="ObjectDisposedException"/>, and changes
+/// nothing in the
 /// namespace. An undisposed client for a namespace keeps the namespace alive.</para>
 /// </remarks>
 /// <example>
@@ -37,7 +40,8 @@ public sealed partial class RouteNetlinkClient : IAsyncDisposable
     private bool _disposed;
 
     /// <summary>Creates a client. Opens no socket yet.</summary>
-    /// <param name="networkNamespace">The namespace; the client keeps a handle of its own, so that it may be disposed. Null is the namespace of this process.</param>
+    /// <param name="networkNamespace">The namespace; the client keeps a handle of its own, so that it may be disposed.
+    /// Null is the namespace of this process.</param>
     /// <param name="loggerFactory">Where to log; null is nowhere.</param>
     /// <exception cref="ObjectDisposedException"><paramref name="networkNamespace"/> is disposed.</exception>
     public RouteNetlinkClient(NetworkNamespace? networkNamespace = null, ILoggerFactory? loggerFactory = null)

@@ -10,8 +10,10 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class ServiceCollectionExtensions
 {
     /// <summary>Adds a <see cref="RouteNetlinkClient"/> for the namespace of this process, its <see cref="NetworkLinks"/>,
-    /// <see cref="NetworkAddresses"/> and <see cref="NetworkRoutes"/>, and a <see cref="VethAttacher"/> as <see cref="INetworkAttacher"/>.</summary>
-    /// <remarks>Singletons; what is registered already is kept. No socket is opened before the first request. The client is only
+    /// <see cref="NetworkAddresses"/> and <see cref="NetworkRoutes"/>, and a <see cref="VethAttacher"/> as
+    /// <see cref="INetworkAttacher"/>.</summary>
+    /// <remarks>Singletons; what is registered already is kept. No socket is opened before the first request. The client
+    /// is only
     /// <see cref="IAsyncDisposable"/>: dispose the provider with <c>await using</c>.</remarks>
     /// <param name="services">Where to register.</param>
     /// <param name="configure">Sets how the attacher connects containers.</param>

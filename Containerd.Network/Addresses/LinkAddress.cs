@@ -23,7 +23,8 @@ public sealed record LinkAddress
     /// <summary>Whether it does not expire.</summary>
     public bool IsPermanent { get; init; }
 
-    /// <summary>Whether duplicate address detection is still under way, so that nothing can be bound to it yet. IPv6 only.</summary>
+    /// <summary>Whether duplicate address detection is still under way, so that nothing can be bound to it yet. IPv6
+    /// only.</summary>
     public bool IsTentative { get; init; }
 
     /// <summary>Whether somebody else on the network has it. IPv6 only.</summary>

@@ -22,11 +22,13 @@ public sealed class NetworkAddresses
     /// <summary>Adds an address. IPv4 addresses with a prefix below 31 get the broadcast address of their network.</summary>
     /// <param name="link">The link.</param>
     /// <param name="address">The address.</param>
-    /// <param name="skipDuplicateDetection">Whether an IPv6 address can be used at once, without asking the network for a second or two whether somebody has it.</param>
+    /// <param name="skipDuplicateDetection">Whether an IPv6 address can be used at once, without asking the network for a
+    /// second or two whether somebody has it.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is no such link. -or-
     /// <see cref="ErrorKind.AlreadyExists"/>: the link has the address. -or-
-    /// <see cref="ErrorKind.InvalidArgument"/>: the kernel takes no such address (a multicast one, IPv6 where it is off).</exception>
+    /// <see cref="ErrorKind.InvalidArgument"/>: the kernel takes no such address (a multicast one, IPv6 where it is
+    /// off).</exception>
     public Task AddAsync(
         LinkReference link, InterfaceAddress address, bool skipDuplicateDetection = false, CancellationToken cancellationToken = default) =>
         ChangeAsync("Adding", NetlinkFlags.Create | NetlinkFlags.Excl, link, address, skipDuplicateDetection, cancellationToken);
@@ -36,12 +38,14 @@ public sealed class NetworkAddresses
     /// <param name="address">The address.</param>
     /// <param name="skipDuplicateDetection">As for <see cref="AddAsync"/>.</param>
     /// <param name="cancellationToken">Stops the call.</param>
-    /// <exception cref="ContainerdException">As <see cref="AddAsync"/>, without <see cref="ErrorKind.AlreadyExists"/>.</exception>
+    /// <exception cref="ContainerdException">As <see cref="AddAsync"/>, without
+    /// <see cref="ErrorKind.AlreadyExists"/>.</exception>
     public Task ReplaceAsync(
         LinkReference link, InterfaceAddress address, bool skipDuplicateDetection = false, CancellationToken cancellationToken = default) =>
         ChangeAsync("Replacing", NetlinkFlags.Create | NetlinkFlags.Replace, link, address, skipDuplicateDetection, cancellationToken);
 
-    /// <summary>Removes an address. Idempotent: one that the link does not have is no error, nor is a link that does not exist.</summary>
+    /// <summary>Removes an address. Idempotent: one that the link does not have is no error, nor is a link that does not
+    /// exist.</summary>
     /// <param name="link">The link.</param>
     /// <param name="address">The address, with the prefix length it was added with.</param>
     /// <param name="cancellationToken">Stops the call.</param>

@@ -8,12 +8,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Containerd.Network;
 
-/// <summary>Connects containers by a virtual cable: one end inside, the other one here, a port of a bridge if one is given.</summary>
+/// <summary>Connects containers by a virtual cable: one end inside, the other one here, a port of a bridge if one is
+/// given.</summary>
 /// <remarks>
-/// <para>The host's end is called <c>veth</c> and eleven hexadecimal digits derived from the container's ID and the link's name inside, and carries
-/// both as its alias: attaching a container twice is <see cref="ErrorKind.AlreadyExists"/>, and <see cref="DetachAsync"/> deletes a
+/// <para>The host's end is called <c>veth</c> and eleven hexadecimal digits derived from the container's ID and the
+/// link's name inside, and carries
+/// both as its alias: attaching a container twice is <see cref="ErrorKind.AlreadyExists"/>, and <see cref="DetachAsync"/>
+/// deletes a
 /// link only where name, kind and alias agree.</para>
-/// <para>A host that lost the <see cref="NetworkAttachment"/> may detach with one that it makes from the container's ID and one interface of that name.</para>
+/// <para>A host that lost the <see cref="NetworkAttachment"/> may detach with one that it makes from the container's ID
+/// and one interface of that name.</para>
 /// <para>Thread-safe. Needs CAP_NET_ADMIN in both namespaces and CAP_SYS_ADMIN to enter the container's.</para>
 /// </remarks>
 public sealed partial class VethAttacher : INetworkAttacher
@@ -33,7 +37,8 @@ public sealed partial class VethAttacher : INetworkAttacher
     /// <param name="host">The namespace of the other ends and the bridge. Not disposed by the attacher.</param>
     /// <param name="options">How to connect; null is the defaults.</param>
     /// <param name="loggerFactory">Where to log; null is nowhere.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.InvalidArgument"/>: no link can have one of the names.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.InvalidArgument"/>: no link can have one of the
+    /// names.</exception>
     public VethAttacher(RouteNetlinkClient host, VethAttacherOptions? options = null, ILoggerFactory? loggerFactory = null)
     {
         ArgumentNullException.ThrowIfNull(host);
@@ -56,7 +61,8 @@ public sealed partial class VethAttacher : INetworkAttacher
     public string Name => Kind;
 
     /// <inheritdoc/>
-    /// <exception cref="ContainerdException">Also <see cref="ErrorKind.InvalidArgument"/>: the ID is no identifier, the path is no network
+    /// <exception cref="ContainerdException">Also <see cref="ErrorKind.InvalidArgument"/>: the ID is no identifier,
+    /// the path is no network
     /// namespace or is that of the host, or the kernel takes an address or a route not. -or-
     /// <see cref="ErrorKind.FailedPrecondition"/>: the gateway of a route cannot be reached.</exception>
     public async Task<NetworkAttachment> AttachAsync(string containerId, string networkNamespacePath, CancellationToken cancellationToken)

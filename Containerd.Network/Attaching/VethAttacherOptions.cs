@@ -15,12 +15,14 @@ public sealed class VethAttacherOptions
     /// <value>Null unless set: the kernel's default, 1500.</value>
     public int? Mtu { get; set; }
 
-    /// <summary>Group of both ends, so that <see cref="NetworkLinks.DeleteGroupAsync"/> removes what is left of all containers.</summary>
+    /// <summary>Group of both ends, so that <see cref="NetworkLinks.DeleteGroupAsync"/> removes what is left of all
+    /// containers.</summary>
     /// <value><see cref="LinkDefinition.DefaultGroup"/> unless set.</value>
     public int Group { get; set; } = LinkDefinition.DefaultGroup;
 
     /// <summary>What a container is given, decided by the host: called once per attachment with the container's ID.</summary>
-    /// <value>Null unless set: neither addresses nor routes. What it throws, <see cref="VethAttacher.AttachAsync"/> throws, and nothing is made.
+    /// <value>Null unless set: neither addresses nor routes. What it throws, <see cref="VethAttacher.AttachAsync"/>
+    /// throws, and nothing is made.
     /// What it reserves, the host releases when attaching fails or the container is detached.</value>
     public Func<string, CancellationToken, ValueTask<VethEndpoint>>? Endpoint { get; set; }
 }

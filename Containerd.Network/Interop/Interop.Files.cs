@@ -41,7 +41,8 @@ internal static partial class Interop
     /// <summary>What statx says about an open file; the same layout on every architecture.</summary>
     internal readonly record struct FileStatus(ulong Device, ulong Inode, bool IsRegularFile, long Size);
 
-    /// <summary>Opens <paramref name="path"/>, beneath <paramref name="directory"/> where it is relative. Returns null and the error where it fails.</summary>
+    /// <summary>Opens <paramref name="path"/>, beneath <paramref name="directory"/> where it is relative. Returns null
+    /// and the error where it fails.</summary>
     internal static unsafe SafeFileHandle? TryOpen(SafeFileHandle? directory, string path, FileOpening opening, out int errno)
     {
         int flags = LibC.O_CLOEXEC | opening switch

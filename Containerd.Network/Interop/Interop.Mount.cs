@@ -12,7 +12,8 @@ internal static partial class Interop
     private const ulong MS_SHARED = 0x100000;
     private const int MNT_DETACH = 2;
 
-    /// <summary>Makes what is mounted on <paramref name="path"/> propagate; zero, or the error (EINVAL: it is no mount point).</summary>
+    /// <summary>Makes what is mounted on <paramref name="path"/> propagate; zero, or the error (EINVAL: it is no mount
+    /// point).</summary>
     internal static int MakeShared(string path) => Mount("", path, MS_SHARED | MS_REC);
 
     /// <summary>Mounts the tree on itself, so that it becomes a mount point; zero, or the error.</summary>

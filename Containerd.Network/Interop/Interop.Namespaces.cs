@@ -22,7 +22,8 @@ internal static partial class Interop
         return LibC.ioctl(lease.Descriptor, NS_GET_NSTYPE) == LibC.CLONE_NEWNET;
     }
 
-    /// <summary>Makes a network namespace and returns the only handle that keeps it alive. Blocks for the system calls.</summary>
+    /// <summary>Makes a network namespace and returns the only handle that keeps it alive. Blocks for the system
+    /// calls.</summary>
     internal static SafeFileHandle CreateNetworkNamespace()
     {
         var work = new NamespaceWork();
@@ -32,7 +33,8 @@ internal static partial class Interop
             : throw Failure("Making a network namespace by", "unshare(CLONE_NEWNET)", work.Errno);
     }
 
-    /// <summary>Opens an rtnetlink socket that belongs to a namespace for life; null is the namespace of the calling thread.</summary>
+    /// <summary>Opens an rtnetlink socket that belongs to a namespace for life; null is the namespace of the calling
+    /// thread.</summary>
     internal static SafeSocketHandle OpenRouteSocket(SafeFileHandle? networkNamespace, string subject)
     {
         using var lease = new HandleLease(networkNamespace);
@@ -46,7 +48,8 @@ internal static partial class Interop
             : throw Failure("Opening an rtnetlink socket in the network namespace", subject, work.Errno);
     }
 
-    // A thread inherits the namespace of the thread that made it, and the runtime makes threads (pool, timers, tiered compilation)
+    // A thread inherits the namespace of the thread that made it, and the runtime makes threads (pool, timers, tiered
+    // compilation)
     // wherever it happens to need one. Hence: a thread that enters another namespace is our own, makes two system calls through
     // code that is never counted for recompilation, allocates nothing, completes no task, and ends.
     private static void RunOnOwnThread(NamespaceWork work, ParameterizedThreadStart body)

@@ -12,9 +12,11 @@ internal static partial class Interop
     private const int NETLINK_EXT_ACK = 11;
     private const int NETLINK_GET_STRICT_CHK = 12;
 
-    /// <summary>Binds the socket to a port of the kernel's choice, which it returns, and turns on what the connection relies on.</summary>
+    /// <summary>Binds the socket to a port of the kernel's choice, which it returns, and turns on what the connection
+    /// relies on.</summary>
     /// <param name="socket">A fresh netlink socket.</param>
-    /// <param name="receiveBufferBytes">How much the kernel may queue for us; the limit of the system where we may not exceed it.</param>
+    /// <param name="receiveBufferBytes">How much the kernel may queue for us; the limit of the system where we may not
+    /// exceed it.</param>
     internal static unsafe uint Configure(SafeSocketHandle socket, int receiveBufferBytes)
     {
         using var lease = new HandleLease(socket);
@@ -41,7 +43,8 @@ internal static partial class Interop
         return address.Port;
     }
 
-    /// <summary>The size in bytes of the next datagram, whatever the buffer; or minus the error (EAGAIN: there is none).</summary>
+    /// <summary>The size in bytes of the next datagram, whatever the buffer; or minus the error (EAGAIN: there is
+    /// none).</summary>
     internal static unsafe int PeekSize(SafeSocketHandle socket) =>
         Receive(socket, [], LibC.MSG_DONTWAIT | LibC.MSG_PEEK | LibC.MSG_TRUNC, out _);
 

@@ -11,7 +11,8 @@ public sealed record Link
     /// <summary>Its name.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What it is (<c>veth</c>, <c>bridge</c>, <c>macvlan</c>); null where its driver has no kind: a loopback, most hardware.</summary>
+    /// <summary>What it is (<c>veth</c>, <c>bridge</c>, <c>macvlan</c>); null where its driver has no kind: a loopback,
+    /// most hardware.</summary>
     public string? Kind { get; init; }
 
     /// <summary>Its hardware address; null where it has none.</summary>

@@ -6,7 +6,8 @@ namespace Containerd.Network;
 public abstract record LinkDefinition
 {
     /// <summary>The group of links that say nothing else; <c>cdn</c> in ASCII.</summary>
-    /// <remarks>Every user of this library who says nothing else shares it. Give your links a group of your own to delete them by it.</remarks>
+    /// <remarks>Every user of this library who says nothing else shares it. Give your links a group of your own to delete
+    /// them by it.</remarks>
     public const int DefaultGroup = 0x63646e;
 
     private protected LinkDefinition(string name)
@@ -34,7 +35,8 @@ public abstract record LinkDefinition
     /// <summary>The link, a bridge for example, that it becomes a port of; null is none.</summary>
     public LinkReference? Master { get; init; }
 
-    /// <summary>Free text it carries, at most 255 bytes; null is none. The kernel takes it in a second request only; where that fails the link is deleted again.</summary>
+    /// <summary>Free text it carries, at most 255 bytes; null is none. The kernel takes it in a second request only;
+    /// where that fails the link is deleted again.</summary>
     public string? Alias { get; init; }
 
     /// <summary>The kernel's name of the kind.</summary>

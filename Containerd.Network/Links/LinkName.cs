@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Containerd.Network;
 
-/// <summary>The rules of the kernel for names of links (dev_valid_name), and ours: no template, since nobody could tell what it became.</summary>
+/// <summary>The rules of the kernel for names of links (dev_valid_name), and ours: no template, since nobody could tell
+/// what it became.</summary>
 internal static class LinkName
 {
     // linux/uapi/linux/if.h, with the NUL: IFNAMSIZ, ALTIFNAMSIZ, IFALIASZ

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Containerd.Network;
 
 /// <summary>Says which link is meant, by name or by index. Strings, indexes and <see cref="Link"/>s convert to it.</summary>
-/// <remarks>A name can pass to another link between two calls, an index is not given again while the namespace lives: prefer the
+/// <remarks>A name can pass to another link between two calls, an index is not given again while the namespace lives:
+/// prefer the
 /// <see cref="Link"/> that a call returned.</remarks>
 public readonly record struct LinkReference
 {

@@ -4,7 +4,8 @@ namespace Containerd.Network;
 
 /// <summary>The links of one network namespace; a <see cref="RouteNetlinkClient"/> has it.</summary>
 /// <remarks>
-/// <para>Thread-safe. Each change is one request that the kernel carries out whole or not at all, unless a member says otherwise;
+/// <para>Thread-safe. Each change is one request that the kernel carries out whole or not at all, unless a member says
+/// otherwise;
 /// a token counts until it is sent. Any member may also throw <see cref="ErrorKind.PermissionDenied"/> (CAP_NET_ADMIN is
 /// missing) and <see cref="ErrorKind.Unavailable"/> (the socket lost messages; the next call opens another one).</para>
 /// <para>What the kernel refuses is a <see cref="NetlinkException"/> that names the attribute, where the kernel does.</para>
@@ -38,7 +39,8 @@ public sealed class NetworkLinks
     /// <returns>The bridge as it is afterwards.</returns>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.AlreadyExists"/>: the name is taken. -or-
     /// <see cref="ErrorKind.InvalidArgument"/>: the kernel refuses a value. -or-
-    /// <see cref="ErrorKind.NotSupported"/>: the kernel lacks bridges, or what one of the members asks for (VLAN filtering).</exception>
+    /// <see cref="ErrorKind.NotSupported"/>: the kernel lacks bridges, or what one of the members asks for (VLAN
+    /// filtering).</exception>
     public Task<Link> CreateBridgeAsync(Bridge bridge, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(bridge);
@@ -87,7 +89,8 @@ public sealed class NetworkLinks
     }
 
     /// <summary>Every link of the namespace, or those of a kind or a master, in the kernel's order.</summary>
-    /// <remarks>Consistent: a list that a change interrupted is made again. Where one link is meant, <see cref="FindAsync(LinkReference, CancellationToken)"/> costs less.</remarks>
+    /// <remarks>Consistent: a list that a change interrupted is made again. Where one link is meant,
+    /// <see cref="FindAsync(LinkReference, CancellationToken)"/> costs less.</remarks>
     /// <param name="kind">Only links of this kind (<c>veth</c>); null is all.</param>
     /// <param name="master">Only ports of this master; null is all.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -124,8 +127,10 @@ public sealed class NetworkLinks
     /// <param name="name">Its new name: 1 to 15 bytes.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is no such link. -or-
-    /// <see cref="ErrorKind.AlreadyExists"/>: the name is taken. -or- <see cref="ErrorKind.InvalidArgument"/>: no link can have the name. -or-
-    /// <see cref="ErrorKind.Unavailable"/>: the link is up and the kernel (before Linux 6.2) renames only what is down.</exception>
+    /// <see cref="ErrorKind.AlreadyExists"/>: the name is taken. -or- <see cref="ErrorKind.InvalidArgument"/>: no link
+    /// can have the name. -or-
+    /// <see cref="ErrorKind.Unavailable"/>: the link is up and the kernel (before Linux 6.2) renames only what is
+    /// down.</exception>
     public async Task RenameAsync(LinkReference link, string name, CancellationToken cancellationToken = default)
     {
         LinkName.Check(name);
@@ -183,7 +188,8 @@ public sealed class NetworkLinks
     }
 
     /// <summary>Moves a link to another namespace, where it is down and without addresses.</summary>
-    /// <remarks>Where it is made anew anyway, making it in place (<see cref="VethPair.PeerNamespace"/>) is faster and clashes with no name here.</remarks>
+    /// <remarks>Where it is made anew anyway, making it in place (<see cref="VethPair.PeerNamespace"/>) is faster and
+    /// clashes with no name here.</remarks>
     /// <param name="link">Which link.</param>
     /// <param name="networkNamespace">Where to.</param>
     /// <param name="name">Its name there: 1 to 15 bytes; null keeps it.</param>
@@ -210,7 +216,8 @@ public sealed class NetworkLinks
     }
 
     /// <summary>Deletes a link, a veth's peer with it. Idempotent: a link that does not exist is no error.</summary>
-    /// <remarks>Takes some 16 ms, which the kernel spends waiting for readers; for many use <see cref="DeleteGroupAsync"/>.</remarks>
+    /// <remarks>Takes some 16 ms, which the kernel spends waiting for readers; for many use
+    /// <see cref="DeleteGroupAsync"/>.</remarks>
     /// <param name="link">Which link.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotSupported"/>: it is hardware, or a loopback.</exception>
@@ -223,10 +230,12 @@ public sealed class NetworkLinks
             throw NetlinkException.From($"Deleting the link '{Excerpt.Of(link.ToString())}'", link.ToString(), request, reply.Acknowledgement);
     }
 
-    /// <summary>Deletes every link of a group in one request, much faster than one after the other. Idempotent: an empty group is no error.</summary>
+    /// <summary>Deletes every link of a group in one request, much faster than one after the other. Idempotent: an empty
+    /// group is no error.</summary>
     /// <param name="group">The group, which is yours alone: whoever else uses it loses its links.</param>
     /// <param name="cancellationToken">Stops the call.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.InvalidArgument"/>: group 0, that of every link which has no other one. -or-
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.InvalidArgument"/>: group 0, that of every link which
+    /// has no other one. -or-
     /// <see cref="ErrorKind.NotSupported"/>: a link of the group is hardware; none is deleted.</exception>
     public async Task DeleteGroupAsync(int group, CancellationToken cancellationToken = default)
     {

@@ -3,7 +3,8 @@ using System.Net.NetworkInformation;
 namespace Containerd.Network;
 
 /// <summary>A virtual cable: two links, of which each receives what the other sends. Deleting one deletes both.</summary>
-/// <remarks>The inherited members are about that end; the peer is made down, and is set up by a client for its namespace.</remarks>
+/// <remarks>The inherited members are about that end; the peer is made down, and is set up by a client for its
+/// namespace.</remarks>
 public sealed record VethPair : LinkDefinition
 {
     /// <summary>Defines it.</summary>

@@ -2,7 +2,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Network;
 
-/// <summary>A directory of named namespaces, laid out as iproute2 does it: one empty file each, the namespace mounted on it.</summary>
+/// <summary>A directory of named namespaces, laid out as iproute2 does it: one empty file each, the namespace mounted on
+/// it.</summary>
 internal sealed class NamespaceDirectory
 {
     // A careless program may mount on a name again and again; ours never does.
@@ -32,7 +33,8 @@ internal sealed class NamespaceDirectory
         using SafeFileHandle directory = Open() ?? throw Interop.Failure("Opening the directory of network namespaces", _path, Interop.ENOENT);
         await LockAsync(directory, cancellationToken).ConfigureAwait(false);
 
-        // Without O_EXCL: a name without a mount is what a crash between making and mounting leaves, and under the lock nobody is in between.
+        // Without O_EXCL: a name without a mount is what a crash between making and mounting leaves, and under the lock
+        // nobody is in between.
         string path = PathOf(name);
         using SafeFileHandle file = Interop.TryOpen(directory, name, Interop.FileOpening.CreateFile, out int errno)
             ?? throw (errno is Interop.ELOOP or Interop.EISDIR ? Occupied(path) : Interop.Failure("Making the name", path, errno));

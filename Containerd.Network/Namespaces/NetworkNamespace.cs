@@ -6,8 +6,10 @@ namespace Containerd.Network;
 
 /// <summary>A handle on a network namespace. The namespace lives at least as long as the handle.</summary>
 /// <remarks>
-/// <para>A namespace made by <see cref="CreateAsync(string, CancellationToken)"/> has a name in the file system, as <c>ip netns add</c> gives it: it outlives this
-/// process, and <see cref="DisposeAsync"/> of the object that made it <em>deletes the name</em>. Disposing any other object only
+/// <para>A namespace made by <see cref="CreateAsync(string, CancellationToken)"/> has a name in the file system, as <c>ip
+/// netns add</c> gives it: it outlives this
+/// process, and <see cref="DisposeAsync"/> of the object that made it <em>deletes the name</em>. Disposing any other
+/// object only
 /// closes the handle. A namespace without name, handle, process or mount is destroyed by the kernel, some time later, with the
 /// virtual links in it; physical ones go back to the initial namespace.</para>
 /// <para>No member changes the namespace of a thread that the caller can observe. Members are thread-safe.</para>
@@ -43,7 +45,8 @@ public sealed class NetworkNamespace : IAsyncDisposable
     }
 
     /// <summary>A path of the namespace, for a runtime's specification (<c>linux.namespaces[].path</c>).</summary>
-    /// <value>The name's path, or the path it was opened by; for an anonymous one <c>/proc/PID/fd/N</c> of this process, valid until the object is disposed.</value>
+    /// <value>The name's path, or the path it was opened by; for an anonymous one <c>/proc/PID/fd/N</c> of this process,
+    /// valid until the object is disposed.</value>
     public string Path { get; }
 
     /// <summary>What tells this namespace from others; equal for two handles on the same one.</summary>
@@ -51,12 +54,16 @@ public sealed class NetworkNamespace : IAsyncDisposable
 
     /// <summary>Makes a namespace under a name that survives this process.</summary>
     /// <remarks>
-    /// The name is a file in <paramref name="directory"/> on which the namespace is mounted; the directory is made and turned into a
-    /// shared mount where it is not, so that the name is seen, and can be deleted, in every mount namespace. <c>ip netns</c> shows
-    /// and deletes it. An empty file of that name on which nothing is mounted (a crash's leftover) is replaced. Several processes may create
+    /// The name is a file in <paramref name="directory"/> on which the namespace is mounted; the directory is made and
+    /// turned into a
+    /// shared mount where it is not, so that the name is seen, and can be deleted, in every mount namespace. <c>ip
+    /// netns</c> shows
+    /// and deletes it. An empty file of that name on which nothing is mounted (a crash's leftover) is replaced. Several
+    /// processes may create
     /// different or equal names at once; an advisory lock on the directory orders them. Cancellation leaves nothing behind.
     /// </remarks>
-    /// <param name="name">A containerd identifier: 1 to 76 letters and digits, single <c>.</c>, <c>_</c> or <c>-</c> between them.</param>
+    /// <param name="name">A containerd identifier: 1 to 76 letters and digits, single <c>.</c>, <c>_</c> or
+    /// <c>-</c> between them.</param>
     /// <param name="directory">An absolute path that only root can write to; null is <see cref="DefaultDirectory"/>.</param>
     /// <param name="loopbackUp">Whether the loopback is up, as a container expects it.</param>
     /// <param name="cancellationToken">Stops the call.</param>
@@ -89,8 +96,10 @@ public sealed class NetworkNamespace : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes a namespace under a name in <see cref="DefaultDirectory"/>, its loopback up, as the longer overload does it.</summary>
-    /// <param name="name">A containerd identifier: 1 to 76 letters and digits, single <c>.</c>, <c>_</c> or <c>-</c> between them.</param>
+    /// <summary>Makes a namespace under a name in <see cref="DefaultDirectory"/>, its loopback up, as the longer overload
+    /// does it.</summary>
+    /// <param name="name">A containerd identifier: 1 to 76 letters and digits, single <c>.</c>, <c>_</c> or
+    /// <c>-</c> between them.</param>
     /// <param name="cancellationToken">Stops the call; nothing is left behind.</param>
     /// <returns>The namespace; its disposal deletes the name.</returns>
     /// <exception cref="ContainerdException">As <see cref="CreateAsync(string, string?, bool, CancellationToken)"/>.</exception>
@@ -121,7 +130,8 @@ public sealed class NetworkNamespace : IAsyncDisposable
     }
 
     /// <summary>Opens the namespace a path names (<c>/run/netns/x</c>, <c>/proc/123/ns/net</c>).</summary>
-    /// <param name="path">The path. Nothing but a network namespace is ever opened for reading, whatever the path names.</param>
+    /// <param name="path">The path. Nothing but a network namespace is ever opened for reading, whatever the path
+    /// names.</param>
     /// <returns>The namespace; its disposal closes the handle.</returns>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is no such file. -or-
     /// <see cref="ErrorKind.InvalidArgument"/>: it is no network namespace. -or-
@@ -148,7 +158,8 @@ public sealed class NetworkNamespace : IAsyncDisposable
     /// <param name="name">A name as for <see cref="CreateAsync(string, CancellationToken)"/>.</param>
     /// <param name="directory">The directory of names; null is <see cref="DefaultDirectory"/>.</param>
     /// <returns>The namespace; its disposal closes the handle and keeps the name.</returns>
-    /// <exception cref="ContainerdException">As <see cref="Open"/>; also <see cref="ErrorKind.InvalidArgument"/>: the name is malformed.</exception>
+    /// <exception cref="ContainerdException">As <see cref="Open"/>; also <see cref="ErrorKind.InvalidArgument"/>: the
+    /// name is malformed.</exception>
     public static NetworkNamespace OpenNamed(string name, string? directory = null)
     {
         Identifier.Check(name, "name of a network namespace");
@@ -156,9 +167,11 @@ public sealed class NetworkNamespace : IAsyncDisposable
     }
 
     /// <summary>Opens the namespace a process is in.</summary>
-    /// <param name="processId">The process, in the pid namespace of this one's <c>/proc</c>. That it is still the one meant is for the caller to know.</param>
+    /// <param name="processId">The process, in the pid namespace of this one's <c>/proc</c>. That it is still the one
+    /// meant is for the caller to know.</param>
     /// <returns>The namespace; its disposal closes the handle.</returns>
-    /// <exception cref="ContainerdException">As <see cref="Open"/>; <see cref="ErrorKind.NotFound"/>: there is no such process.</exception>
+    /// <exception cref="ContainerdException">As <see cref="Open"/>; <see cref="ErrorKind.NotFound"/>: there is no such
+    /// process.</exception>
     public static NetworkNamespace OpenProcess(int processId)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(processId);
@@ -170,10 +183,13 @@ public sealed class NetworkNamespace : IAsyncDisposable
     // By the handle: the thread may be gone by the time somebody reads a path of its own.
     public static NetworkNamespace OpenCurrent() => new(OpenCurrentHandle(), path: null);
 
-    /// <summary>The names in a directory on which a network namespace is mounted, in ordinal order. Leftovers without one are not listed.</summary>
-    /// <param name="directory">The directory of names; null is <see cref="DefaultDirectory"/>. One that does not exist has none.</param>
+    /// <summary>The names in a directory on which a network namespace is mounted, in ordinal order. Leftovers without one
+    /// are not listed.</summary>
+    /// <param name="directory">The directory of names; null is <see cref="DefaultDirectory"/>. One that does not exist
+    /// has none.</param>
     /// <returns>The names; also those that are no identifiers, as <c>ip netns</c> may have made.</returns>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.PermissionDenied"/>: the directory may not be read.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.PermissionDenied"/>: the directory may not be
+    /// read.</exception>
     public static IReadOnlyList<string> List(string? directory = null) => new NamespaceDirectory(directory ?? DefaultDirectory).List();
 
     /// <summary>Deletes a name. Idempotent: a name that does not exist, or is a crash's leftover, is no error.</summary>
@@ -198,9 +214,11 @@ public sealed class NetworkNamespace : IAsyncDisposable
     public static Task DeleteAsync(string name, CancellationToken cancellationToken = default) =>
         DeleteAsync(name, directory: null, cancellationToken);
 
-    /// <summary>Closes the handle and, for a namespace that <see cref="CreateAsync(string, CancellationToken)"/> made, deletes its name. Idempotent.</summary>
+    /// <summary>Closes the handle and, for a namespace that <see cref="CreateAsync(string, CancellationToken)"/> made,
+    /// deletes its name. Idempotent.</summary>
     /// <remarks>A name that meanwhile was deleted, or given to another namespace, is left alone.</remarks>
-    /// <exception cref="ContainerdException">As <see cref="DeleteAsync(string, CancellationToken)"/>; the handle is closed all the same.</exception>
+    /// <exception cref="ContainerdException">As <see cref="DeleteAsync(string, CancellationToken)"/>; the handle is
+    /// closed all the same.</exception>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Containerd.Network;
 
-/// <summary>Turns an offset into a request, as an extended acknowledgement gives it, into the names of the attributes around it.</summary>
+/// <summary>Turns an offset into a request, as an extended acknowledgement gives it, into the names of the attributes
+/// around it.</summary>
 internal static class AttributePath
 {
     private enum Scope
@@ -17,7 +18,8 @@ internal static class AttributePath
         Route,
     }
 
-    /// <summary>The names from the outermost attribute to the one at <paramref name="offset"/>, parted by slashes; null where none is there.</summary>
+    /// <summary>The names from the outermost attribute to the one at <paramref name="offset"/>, parted by slashes; null
+    /// where none is there.</summary>
     /// <param name="request">The request as it was sent.</param>
     /// <param name="offset">Bytes from its start.</param>
     /// <param name="missing">The type of an attribute that should have been in the nest at the offset.</param>

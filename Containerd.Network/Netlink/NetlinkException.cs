@@ -12,10 +12,12 @@ public sealed class NetlinkException : ContainerdException
     {
     }
 
-    /// <summary>The kernel's own words from the extended acknowledgement, for example <c>Unknown device type</c>; null where it gave none.</summary>
+    /// <summary>The kernel's own words from the extended acknowledgement, for example <c>Unknown device type</c>; null
+    /// where it gave none.</summary>
     public string? KernelMessage { get; private init; }
 
-    /// <summary>Offset in bytes of the attribute at fault from the start of the request; null where the kernel named none.</summary>
+    /// <summary>Offset in bytes of the attribute at fault from the start of the request; null where the kernel named
+    /// none.</summary>
     public int? AttributeOffset { get; private init; }
 
     /// <summary>Names of the attribute at fault and of those around it, outermost first and parted by slashes

@@ -6,9 +6,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Network;
 
-/// <summary>One rtnetlink socket and the loop that reads it. Requests run side by side; each gets exactly its own reply.</summary>
+/// <summary>One rtnetlink socket and the loop that reads it. Requests run side by side; each gets exactly its own
+/// reply.</summary>
 /// <remarks>
-/// A connection whose socket lost messages, or carried something malformed, is broken for good: every request under way fails as
+/// A connection whose socket lost messages, or carried something malformed, is broken for good: every request under way
+/// fails as
 /// <see cref="ErrorKind.Unavailable"/> (or as corrupted), and its owner opens another one.
 /// </remarks>
 internal sealed class RouteNetlinkConnection : IAsyncDisposable
@@ -57,7 +59,8 @@ internal sealed class RouteNetlinkConnection : IAsyncDisposable
 
     /// <summary>Sends a request and waits for the whole reply. Whether the kernel agreed is for the caller to see.</summary>
     /// <param name="message">A finished message; its sequence number and port are filled in.</param>
-    /// <param name="cancellationToken">Before the request is sent, stops it; afterwards stops only the waiting, and the reply is read and dropped.</param>
+    /// <param name="cancellationToken">Before the request is sent, stops it; afterwards stops only the waiting, and the
+    /// reply is read and dropped.</param>
     public async Task<NetlinkReply> RequestAsync(byte[] message, CancellationToken cancellationToken)
     {
         NetlinkHeader header = MemoryMarshal.Read<NetlinkHeader>(message);

@@ -62,7 +62,8 @@ public sealed class NetworkRoutes
     /// <remarks>A route over several gateways has neither gateway nor link here.</remarks>
     /// <param name="table">The table.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.Unavailable"/>: routes came and went so fast that no list was consistent.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.Unavailable"/>: routes came and went so fast that no
+    /// list was consistent.</exception>
     public async Task<IReadOnlyList<Route>> ListAsync(int table = Route.MainTable, CancellationToken cancellationToken = default)
     {
         var routes = new List<Route>();

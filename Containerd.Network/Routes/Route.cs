@@ -18,7 +18,8 @@ public sealed record Route
     /// <summary>The link to send by; null is the one the gateway is reached by. A listed route has it by index.</summary>
     public LinkReference? Link { get; init; }
 
-    /// <summary>The lower it is, the sooner it is taken among routes to the same network; null is the kernel's default (IPv4 0, IPv6 1024).</summary>
+    /// <summary>The lower it is, the sooner it is taken among routes to the same network; null is the kernel's default
+    /// (IPv4 0, IPv6 1024).</summary>
     public int? Metric { get; init; }
 
     /// <summary>The address of this host that packets carry; null lets the kernel choose.</summary>

@@ -18,7 +18,8 @@ public class NativeAotTests
             .. HasClang() ? Array.Empty<string>() : ["-p:CppCompilerAndLinker=gcc"],
         ], timeout: TimeSpan.FromMinutes(5));
         Assert.That(publish.ExitCode, Is.Zero, publish.ToString());
-        Assert.That(publish.Output, Does.Not.Contain("warning"));
+        // An advisory for a dependency is no matter of this test.
+        Assert.That(publish.Output, Does.Not.Match("warning (?!NU19)"));
 
         CommandResult run = await Command.RunAsync(Path.Join(output.Path, "Containerd.AotSmoke"), []);
         Assert.That(run.ExitCode, Is.Zero, run.ToString());

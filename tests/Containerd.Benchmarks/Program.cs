@@ -24,6 +24,11 @@ var groups = new Argument<string[]>("group") { Arity = ArgumentArity.ZeroOrMore,
 groups.AcceptOnlyFromAmong(Groups.Names);
 var check = new Option<bool>("--check") { Description = "Fail where a target is missed." };
 var rounds = new Option<int>("--rounds") { Description = "How often each side runs.", DefaultValueFactory = _ => 5 };
+rounds.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() < 1)
+        result.AddError("--rounds is at least 1.");
+});
 var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds };
 command.SetAction((parsed, cancellationToken) =>
     RunAsync(parsed.GetValue(groups) is { Length: > 0 } named ? named : Groups.Names, parsed.GetValue(rounds), parsed.GetValue(check), cancellationToken));

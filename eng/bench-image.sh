@@ -18,7 +18,7 @@ buildah() {
 tree=$layout.rootfs.tar
 if [[ ! -f $tree ]]; then
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" | head -n 1)
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" | sed -n 1p)
   debootstrap --variant=minbase "$suite" "$scratch/rootfs" ${mirror:+"$mirror"} >"$scratch/debootstrap.log" 2>&1 ||
     { tail -n 20 "$scratch/debootstrap.log" >&2; exit 1; }
   rm -rf "$scratch/rootfs/var/cache/apt/archives/"*.deb "$scratch/rootfs/var/lib/apt/lists/"*

@@ -1,0 +1,25 @@
+using Spectre.Console;
+
+namespace Containerd.Benchmarks;
+
+/// <summary>One run of the benchmarks: where it works, and what it has found so far.</summary>
+internal sealed class Bench(string repositoryRoot, int rounds) : IAsyncDisposable
+{
+    private readonly List<ComparisonResult> _results = [];
+
+    public string RepositoryRoot => repositoryRoot;
+
+    public string OutputDirectory => Path.Join(repositoryRoot, "artifacts", "bench");
+
+    public Workspace Workspace { get; } = new();
+
+    public IReadOnlyList<ComparisonResult> Results => _results;
+
+    public async Task CompareAsync(Comparison comparison, CancellationToken cancellationToken)
+    {
+        AnsiConsole.MarkupLineInterpolated($"[bold]{comparison.Group}: {comparison.Name}[/]");
+        _results.Add(await Runner.RunAsync(comparison, rounds, cancellationToken));
+    }
+
+    public ValueTask DisposeAsync() => Workspace.DisposeAsync();
+}

@@ -1,0 +1,15 @@
+namespace Containerd.Benchmarks;
+
+/// <summary>A comparison's outcome.</summary>
+internal sealed record ComparisonResult(
+    string Group, string Name, IReadOnlyList<SideResult> Sides, IReadOnlyList<Ratio> Ratios)
+{
+    public static ComparisonResult Of(Comparison comparison, IReadOnlyList<SideResult> sides)
+    {
+        SideResult ours = sides[0];
+        return new ComparisonResult(comparison.Group, comparison.Name, sides, [.. sides.Skip(1).Select(peer => new Ratio(
+            ours.Name, peer.Name,
+            ours.Statistics?.Median / peer.Statistics?.Median,
+            comparison.Targets.TryGetValue(peer.Name, out double target) ? target : null))]);
+    }
+}

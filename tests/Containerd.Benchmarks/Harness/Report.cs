@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Containerd.Benchmarks;
+
+/// <summary>What a run found, for people as Markdown and for programs as JSON.</summary>
+internal sealed record Report(string CommandLine, DateTimeOffset Started, int Rounds, Machine Machine, IReadOnlyList<ComparisonResult> Comparisons)
+{
+    private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    /// <summary>Every target that was not reached, in words.</summary>
+    public IEnumerable<string> Missed() =>
+        from comparison in Comparisons
+        from ratio in comparison.Ratios
+        where ratio.IsMissed
+        select $"{comparison.Group}: {comparison.Name}: {ratio.Ours} / {ratio.Peer} is {Number(ratio.Value)}, target {Number(ratio.Target)}";
+
+    /// <summary>Every side that has no result.</summary>
+    public IEnumerable<string> Failed() =>
+        from comparison in Comparisons
+        from side in comparison.Sides
+        where side.Failure is not null
+        select $"{comparison.Group}: {comparison.Name}: {side.Name}: {side.Failure}";
+
+    /// <summary>Writes <c>TIME.md</c> and <c>TIME.json</c>, and the same again as <c>latest</c>.</summary>
+    public async Task WriteAsync(string directory, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(directory);
+        string name = Started.UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
+        string json = JsonSerializer.Serialize(this, Indented);
+        string markdown = ToMarkdown();
+        foreach (string file in (string[])[name, "latest"])
+        {
+            await File.WriteAllTextAsync(Path.Join(directory, file + ".json"), json, cancellationToken);
+            await File.WriteAllTextAsync(Path.Join(directory, file + ".md"), markdown, cancellationToken);
+        }
+    }
+
+    public string ToMarkdown()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"# Benchmarks of {Started.UtcDateTime:yyyy-MM-dd HH:mm} UTC\n");
+        text.AppendLine(CultureInfo.InvariantCulture, $"`{CommandLine}`: {Rounds} rounds, sides in turns, everything on tmpfs.\n");
+        text.AppendLine(CultureInfo.InvariantCulture, $"- Linux {Machine.Kernel}, {Machine.ProcessorCount} × {Machine.Processor}, {Machine.MemoryBytes >> 30} GiB");
+        text.AppendLine(CultureInfo.InvariantCulture, $"- {Machine.Runtime}");
+        foreach ((string program, string version) in Machine.Programs)
+            text.AppendLine(CultureInfo.InvariantCulture, $"- {program}: {version}");
+
+        foreach (ComparisonResult comparison in Comparisons)
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"\n## {comparison.Group}: {comparison.Name}\n");
+            text.AppendLine("| side | median s | min s | max s | MAD s | ours / it | target |");
+            text.AppendLine("|---|--:|--:|--:|--:|--:|--:|");
+            foreach (SideResult side in comparison.Sides)
+            {
+                Ratio? ratio = comparison.Ratios.FirstOrDefault(ratio => ratio.Peer == side.Name);
+                Statistics? statistics = side.Statistics;
+                text.AppendLine(CultureInfo.InvariantCulture,
+                    $"| {side.Name} | {Number(statistics?.Median)} | {Number(statistics?.Minimum)} | {Number(statistics?.Maximum)} | {Number(statistics?.MedianAbsoluteDeviation)} | {Number(ratio?.Value)} | {(ratio?.Target is { } target ? $"≤ {Number(target)}{(ratio.IsMissed ? " **missed**" : "")}" : "")} |");
+            }
+        }
+        foreach (string failure in Failed())
+            text.AppendLine(CultureInfo.InvariantCulture, $"\nNo result: {failure}");
+        return text.ToString();
+    }
+
+    private static string Number(double? value) => value?.ToString("F3", CultureInfo.InvariantCulture) ?? "–";
+}

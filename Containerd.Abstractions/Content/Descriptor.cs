@@ -56,8 +56,9 @@ public sealed record Descriptor
     public string? ArtifactType { get; init; }
 
     /// <summary>JSON members that the specification does not know, kept for the round trip; null for none.</summary>
+    // Not init-only: the JSON source generator would make a constructor parameter of it, which extension data cannot be.
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <inheritdoc/>
     public bool Equals(Descriptor? other) =>

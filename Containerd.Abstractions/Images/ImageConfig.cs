@@ -47,6 +47,7 @@ public sealed record ImageConfig
     public string? StopSignal { get; init; }
 
     /// <summary>JSON members that the specification does not know; null for none.</summary>
+    // Not init-only: the JSON source generator would make a constructor parameter of it, which extension data cannot be.
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 }

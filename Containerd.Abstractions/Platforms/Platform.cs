@@ -35,8 +35,9 @@ public sealed record Platform
     public IReadOnlyList<string>? OsFeatures { get; init; }
 
     /// <summary>JSON members that the specification does not know, kept for the round trip; null for none. Not part of equality.</summary>
+    // Not init-only: the JSON source generator would make a constructor parameter of it, which extension data cannot be.
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <summary>The platform of this process.</summary>
     public static Platform Current { get; } = new Platform

@@ -6,12 +6,13 @@ namespace Containerd.Architecture;
 
 /// <summary>Every example in a document, a block fenced as <c>csharp</c>, compiles against the packages as they are.</summary>
 /// <remarks>
-/// An example is what a reader would paste into a method of a program with implicit usings: its own usings first, then statements
-/// that may await, then types. It has a <c>cancellationToken</c> and nothing else that it does not declare.
+/// An example is what a reader would paste into a method of a program with implicit usings and those of the packages: its own usings
+/// first, then statements that may await, then types. It has a cancellation token, <c>ct</c> or <c>cancellationToken</c>, and nothing else
+/// that it does not declare.
 /// </remarks>
 public partial class ExampleTests
 {
-    // What a new project has with implicit usings.
+    // What a new project has with implicit usings, and what every reader of these documents has added.
     private const string ImplicitUsings = """
         global using System;
         global using System.Collections.Generic;
@@ -20,6 +21,12 @@ public partial class ExampleTests
         global using System.Net.Http;
         global using System.Threading;
         global using System.Threading.Tasks;
+        global using Containerd;
+        global using Containerd.Execution;
+        global using Containerd.Images;
+        global using Containerd.Network;
+        global using Containerd.Snapshots;
+        global using Microsoft.Extensions.DependencyInjection;
         """;
 
     [Test]
@@ -95,7 +102,7 @@ public partial class ExampleTests
             {{usings}}
             static class Example
             {
-            static async Task RunAsync(CancellationToken cancellationToken)
+            static async Task RunAsync(CancellationToken cancellationToken, CancellationToken ct)
             {
             {{statements}}
             #line hidden

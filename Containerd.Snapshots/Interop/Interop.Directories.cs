@@ -6,8 +6,8 @@ namespace Containerd.Snapshots;
 
 internal static partial class Interop
 {
-    /// <summary>What statx says about a file.</summary>
-    internal readonly record struct FileStatus(
+    /// <summary>What statx says about an entry of a directory.</summary>
+    internal readonly record struct EntryStatus(
         ulong Device, ulong Inode, uint Links, uint UserId, uint GroupId, ushort TypeAndMode, ulong Blocks, ulong MountId)
     {
         public bool IsDirectory => (TypeAndMode & 0xF000) == 0x4000;
@@ -116,7 +116,7 @@ internal static partial class Interop
         }
 
         /// <summary>The status of a name in a directory, a symbolic link not followed; of the directory itself where the name is empty.</summary>
-        internal static unsafe int Status(SafeFileHandle? directory, ReadOnlySpan<byte> terminatedName, out FileStatus status)
+        internal static unsafe int Status(SafeFileHandle? directory, ReadOnlySpan<byte> terminatedName, out EntryStatus status)
         {
             using var lease = new Lease(directory);
             StatxBuffer buffer = default;
@@ -124,14 +124,14 @@ internal static partial class Interop
             {
                 int errno = ErrorOf(statx(
                     lease.Descriptor, path, AT_SYMLINK_NOFOLLOW | (int)AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &buffer));
-                status = new FileStatus(
+                status = new EntryStatus(
                     ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor, buffer.Inode, buffer.Links, buffer.UserId, buffer.GroupId,
                     buffer.Mode, buffer.Blocks, (buffer.Mask & STATX_MNT_ID) != 0 ? buffer.MountId : 0);
                 return errno;
             }
         }
 
-        internal static int Status(SafeFileHandle? directory, string name, out FileStatus status) => Status(directory, Terminated(name), out status);
+        internal static int Status(SafeFileHandle? directory, string name, out EntryStatus status) => Status(directory, Terminated(name), out status);
 
         /// <summary>Reads the next entries of a directory as the kernel lays them out; 0 bytes at the end.</summary>
         internal static unsafe int ReadEntries(SafeFileHandle directory, Span<byte> buffer, out int errno)

@@ -145,6 +145,13 @@ internal static partial class Interop
             }
         }
 
+        /// <summary>Has the next reading of a directory begin at its start.</summary>
+        internal static int Rewind(SafeFileHandle directory)
+        {
+            using var lease = new Lease(directory);
+            return ErrorOf((long)LibC.lseek(lease.Descriptor, 0, LibC.SEEK_SET));
+        }
+
         internal static uint EffectiveUserId => (uint)LibC.geteuid();
 
         [LibraryImport("libc", SetLastError = true)]

@@ -9,7 +9,7 @@ internal static class DescriptorMounts
     /// <summary>Whether the kernel has the calls at all (a sandbox may have it say no).</summary>
     public static bool IsSupported { get; } = Probe();
 
-    public static void Attach(List<MountRequest> requests, string target)
+    public static void Attach(List<MountRequest> requests, string target, OverlayForm newest)
     {
         var attached = new List<SafeFileHandle>();
         SafeFileHandle root = MountPlace.OpenTarget(target);
@@ -18,7 +18,7 @@ internal static class DescriptorMounts
             foreach (MountRequest request in requests)
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
-                SafeFileHandle mount = Make(request);
+                SafeFileHandle mount = Make(request, newest);
                 attached.Add(mount);
                 int errno = Sys.AttachMount(mount, place);
                 if (errno != 0)
@@ -48,19 +48,19 @@ internal static class DescriptorMounts
     }
 
     /// <summary>The mounts as one tree that is in no mount table; it ends with the handle.</summary>
-    public static SafeFileHandle Assemble(List<MountRequest> requests)
+    public static SafeFileHandle Assemble(List<MountRequest> requests, OverlayForm newest)
     {
         if (!requests[0].IsRoot)
             throw new ContainerdException(ErrorKind.InvalidArgument, "Mounting a detached tree: the first mount has to be its root.") { Subject = requests[0].Mount.Target };
 
-        SafeFileHandle root = Make(requests[0]);
+        SafeFileHandle root = Make(requests[0], newest);
         try
         {
             SetPropagation(requests[0], root);
             foreach (MountRequest request in requests.Skip(1))
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
-                using SafeFileHandle mount = Make(request);
+                using SafeFileHandle mount = Make(request, newest);
                 int errno = Sys.AttachMount(mount, place);
                 if (errno == EINVAL)
                 {
@@ -82,7 +82,8 @@ internal static class DescriptorMounts
         }
     }
 
-    private static SafeFileHandle Make(MountRequest request) => request.IsBind ? MakeBind(request) : MakeFileSystem(request);
+    private static SafeFileHandle Make(MountRequest request, OverlayForm newest) =>
+        request.IsBind ? MakeBind(request) : MakeFileSystem(request, newest);
 
     private static SafeFileHandle MakeBind(MountRequest request)
     {
@@ -109,14 +110,14 @@ internal static class DescriptorMounts
         }
     }
 
-    private static SafeFileHandle MakeFileSystem(MountRequest request)
+    private static SafeFileHandle MakeFileSystem(MountRequest request, OverlayForm newest)
     {
         Mount mount = request.Mount;
         using FileSystemContext context = FileSystemContext.Open(mount);
         if (mount.Source.Length > 0)
             context.SetString("source", mount.Source);
         if (request.Overlay is { } overlay)
-            SetDirectories(context, mount, overlay);
+            SetDirectories(context, mount, overlay, newest);
         foreach (string option in request.Data)
         {
             int equals = option.IndexOf('=', StringComparison.Ordinal);
@@ -134,17 +135,16 @@ internal static class DescriptorMounts
         return context.MakeMount(AttributesOf(request.MountFlags));
     }
 
-    private static void SetDirectories(FileSystemContext context, Mount mount, OverlayMount overlay)
+    private static void SetDirectories(FileSystemContext context, Mount mount, OverlayMount overlay, OverlayForm newest)
     {
-        // The handles stay open until the kernel has resolved every text that may name them.
         if (overlay.UpperDirectory is not null)
         {
-            SetDirectory(context, mount, "upperdir", overlay.UpperDirectory, escapes: true);
-            SetDirectory(context, mount, "workdir", overlay.WorkDirectory!, escapes: true);
+            SetDirectory(context, mount, "upperdir", overlay.UpperDirectory, newest, escapes: true);
+            SetDirectory(context, mount, "workdir", overlay.WorkDirectory!, newest, escapes: true);
         }
         foreach (string lower in overlay.LowerDirectories)
         {
-            if (SetDirectory(context, mount, "lowerdir+", lower, escapes: false))
+            if (newest < OverlayForm.OneValue && SetDirectory(context, mount, "lowerdir+", lower, newest, escapes: false))
                 continue;
             // Before Linux 6.7 the layers are one value; of the 255 bytes it may have, descriptors' names take fewest.
             SetLowerDirectories(context, mount, overlay);
@@ -152,10 +152,11 @@ internal static class DescriptorMounts
         }
     }
 
-    private static bool SetDirectory(FileSystemContext context, Mount mount, string option, string path, bool escapes)
+    // A text is resolved by the kernel when it is set, so a handle it names may be closed afterwards.
+    private static bool SetDirectory(FileSystemContext context, Mount mount, string option, string path, OverlayForm newest, bool escapes)
     {
         using SafeFileHandle directory = MountPlace.OpenDirectory(mount, option, path);
-        if (context.TrySetHandle(option, directory))
+        if (newest == OverlayForm.Handles && context.TrySetHandle(option, directory))
             return true;
         bool asItIs = FileSystemContext.Fits(path) && !(escapes && path.AsSpan().ContainsAny('\\', ',', ':'));
         string value = asItIs ? path : Sys.PathOf(directory);

@@ -31,6 +31,9 @@ public sealed class LinuxMounter : IMounter
         _timeProvider = timeProvider ?? TimeProvider.System;
     }
 
+    /// <summary>Does as a kernel that knows no newer form. For tests.</summary>
+    internal OverlayForm NewestOverlayForm { get; init; }
+
     /// <inheritdoc/>
     public void Mount(IReadOnlyList<Mount> mounts, string target)
     {
@@ -43,7 +46,7 @@ public sealed class LinuxMounter : IMounter
         }
         try
         {
-            DescriptorMounts.Attach(requests, target);
+            DescriptorMounts.Attach(requests, target, NewestOverlayForm);
         }
         catch (ContainerdException e) when (_api == MountApi.Auto && e.Errno is Interop.ENOSYS or Interop.E2BIG)
         {
@@ -68,6 +71,6 @@ public sealed class LinuxMounter : IMounter
             throw new ContainerdException(ErrorKind.InvalidArgument, "Mounting a detached tree: there is nothing to remount in it.") { Subject = requests[0].Mount.Source };
         if (_api == MountApi.Mount2 || !DescriptorMounts.IsSupported)
             throw new ContainerdException(ErrorKind.NotSupported, "Mounting a detached tree: mount(2) cannot make one; the new mount API of Linux 5.2 can.");
-        return new DetachedMount(DescriptorMounts.Assemble(requests));
+        return new DetachedMount(DescriptorMounts.Assemble(requests, NewestOverlayForm));
     }
 }

@@ -5,18 +5,19 @@ namespace Containerd.Snapshots;
 public sealed partial class OverlaySnapshotter
 {
     /// <inheritdoc/>
-    public Task<SnapshotInfo> CommitAsync(
+    public async Task<SnapshotInfo> CommitAsync(
         string name, string key, SnapshotCommitOptions? options = null, CancellationToken cancellationToken = default)
     {
         SnapshotKey.Validate(name);
         ArgumentNullException.ThrowIfNull(key);
         options ??= new SnapshotCommitOptions();
         Labels.Validate(options.Labels);
-        return Task.Run(() => CommitTreeAsync(name, key, options with { Labels = Copy(options.Labels) }, cancellationToken), cancellationToken);
+        return await Task.Run(
+            () => CommitTreeAsync(name, key, options with { Labels = Copy(options.Labels) }, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
-    public Task<SnapshotInfo?> AdoptAsync(
+    public async Task<SnapshotInfo?> AdoptAsync(
         string name, string? parent, Digest diffId, IReadOnlyDictionary<string, string>? labels = null, CancellationToken cancellationToken = default)
     {
         SnapshotKey.Validate(name);
@@ -24,7 +25,7 @@ public sealed partial class OverlaySnapshotter
         if (diffId.IsEmpty)
             throw new ArgumentException("The empty digest names no layer.", nameof(diffId));
         FrozenDictionary<string, string> copied = Copy(labels);
-        return Task.Run(() => AdoptTreeAsync(name, parent, diffId, copied, cancellationToken), cancellationToken);
+        return await Task.Run(() => AdoptTreeAsync(name, parent, diffId, copied, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<SnapshotInfo> CommitTreeAsync(string name, string key, SnapshotCommitOptions options, CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ public sealed partial class OverlaySnapshotter
         string key, string? parent = null, SnapshotOptions? options = null, CancellationToken cancellationToken = default) =>
         CreateAsync(SnapshotKind.View, key, parent, options, cancellationToken);
 
-    private Task<IReadOnlyList<Mount>> CreateAsync(
+    private async Task<IReadOnlyList<Mount>> CreateAsync(
         SnapshotKind kind, string key, string? parent, SnapshotOptions? options, CancellationToken cancellationToken)
     {
         SnapshotKey.Validate(key);
@@ -27,11 +27,11 @@ public sealed partial class OverlaySnapshotter
             };
         }
         FrozenDictionary<string, string> labels = Copy(options?.Labels);
-        return Task.Run(
+        return await Task.Run(
             () => kind == SnapshotKind.View && parent is not null
                 ? RecordAsync(kind, key, parent, labels, treeId: null, cancellationToken)
                 : CreateWithTreeAsync(kind, key, parent, labels, cancellationToken),
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<IReadOnlyList<Mount>> CreateWithTreeAsync(

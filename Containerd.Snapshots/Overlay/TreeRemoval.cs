@@ -63,6 +63,7 @@ internal static class TreeRemoval
         public bool EmptyTop()
         {
             int movedBefore = _moved;
+            Check(Sys.Rewind(top));
             foreach (byte[] child in Clear(top))
             {
                 if (Enter(top, child))

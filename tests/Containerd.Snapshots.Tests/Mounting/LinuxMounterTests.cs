@@ -45,6 +45,37 @@ public class LinuxMounterTests
         Assert.That(Directory.GetFiles(target), Has.Length.EqualTo(400));
     }
 
+    [TestCase("Paths", 200, 120)]
+    [TestCase("Paths", 5, 240)]
+    [TestCase("OneValue", 8, 120)]
+    public void Older_kernels_are_told_the_layers_in_older_forms(string form, int layers, int padding)
+    {
+        var mounter = new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = Enum.Parse<OverlayForm>(form) };
+        OverlayMount overlay = NewOverlay(layers, new string('x', padding));
+        using IDetachedMount tree = mounter.MountDetached([overlay.ToMount()]);
+        Assert.That(Directory.GetFiles(tree.Path), Has.Length.EqualTo(layers));
+        File.WriteAllText(Path.Join(tree.Path, "new"), "");
+        Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
+    }
+
+    [Test]
+    public void What_fsconfig_does_not_hold_is_mounted_by_mount2()
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        Mount manyLayers = NewOverlay(100, "x").ToMount();
+        Mount longSource = new() { Type = "tmpfs", Source = new string('s', 300) };
+        foreach (Mount mount in new[] { manyLayers, longSource })
+        {
+            ContainerdException failure = Assert.Throws<ContainerdException>(
+                () => new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target))!;
+            Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
+            Assert.That(MountTable.Read().At(target), Is.Empty);
+            new LinuxMounter { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target);
+            Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
+            new LinuxMounter().Unmount(target);
+        }
+    }
+
     [Test]
     public void The_kernels_own_words_are_in_the_message()
     {

@@ -6,7 +6,7 @@ public enum Durability
 {
     /// <summary>
     /// Every change of the metadata is on stable storage when its call returns, and before a snapshot is committed the file system its tree lies on is
-    /// flushed (one syncfs(2) for the layer, none per file).
+    /// flushed (one syncfs(2) for the layer, none per file). What is written into an active snapshot is flushed when it is committed, not before.
     /// </summary>
     Full = 0,
 

@@ -8,12 +8,16 @@ internal static class MetadataSchema
     [
         """
         -- A directory layers/ID. It belongs to the snapshots that refer to it; with a diff ID, to as many as contain that layer (L-7).
+        -- over_parent: it was the upper directory of an overlay, so what the layer deletes is in it as whiteouts. A tree without a parent has
+        -- no trace of that, and none may be shown by a bind: one kind never stands in for the other (containerd#13030).
         CREATE TABLE tree(
             id INTEGER PRIMARY KEY,
-            diff_id TEXT UNIQUE,
+            diff_id TEXT,
+            over_parent INTEGER NOT NULL DEFAULT 0,
             inodes INTEGER NOT NULL DEFAULT 0,
             bytes INTEGER NOT NULL DEFAULT 0,
-            synced INTEGER NOT NULL DEFAULT 0) STRICT;
+            synced INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (diff_id, over_parent)) STRICT;
 
         CREATE TABLE snapshot(
             id INTEGER PRIMARY KEY,

@@ -20,7 +20,9 @@ internal sealed class OverlayMounts(TreeStore trees, ImmutableArray<string> opti
 
         var overlay = new OverlayMount
         {
-            LowerDirectories = [.. parents.Select(trees.FilesOf)],
+            // A layer may be in a chain twice (an empty one often is), and overlay refuses a directory twice. The upper one shows and hides everything
+            // that the lower one does, so the lower one makes no difference.
+            LowerDirectories = [.. parents.Distinct().Select(trees.FilesOf)],
             UpperDirectory = readOnly ? null : trees.FilesOf(treeId!.Value),
             WorkDirectory = readOnly ? null : trees.WorkOf(treeId!.Value),
             Options = options,

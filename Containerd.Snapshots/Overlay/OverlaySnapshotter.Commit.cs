@@ -34,7 +34,10 @@ public sealed partial class OverlaySnapshotter
 
         // The long work, outside any transaction (S-24) and before the name appears (L-12).
         (SnapshotRecord active, long? earlier) = _metadata.ReadConsistent(connection =>
-            (FindForCommit(connection, name, key, options.Parent), sharedAs is null ? null : TreeTable.FindByDiffId(connection, sharedAs)?.Id));
+        {
+            SnapshotRecord record = FindForCommit(connection, name, key, options.Parent);
+            return (record, FindShared(connection, record));
+        });
         long ownTree = active.TreeId!.Value;
         if (_flushes)
             _trees.Flush(ownTree);
@@ -58,7 +61,7 @@ public sealed partial class OverlaySnapshotter
                 if (lost is not null)
                     TreeTable.StopSharing(connection, lost.Value);
 
-                long tree = sharedAs is not null && TreeTable.FindByDiffId(connection, sharedAs) is { } found ? found.Id : ownTree;
+                long tree = FindShared(connection, record) ?? ownTree;
                 var committed = new SnapshotInfo
                 {
                     Name = name,
@@ -83,6 +86,9 @@ public sealed partial class OverlaySnapshotter
             Reached?.Invoke(StoreStep.ReplacedTreeTrashed);
         }
         return info;
+
+        long? FindShared(MetadataConnection connection, SnapshotRecord record) =>
+            sharedAs is null ? null : TreeTable.FindByDiffId(connection, sharedAs, overParent: record.ParentId is not null)?.Id;
     }
 
     private async Task<SnapshotInfo?> AdoptTreeAsync(
@@ -91,7 +97,7 @@ public sealed partial class OverlaySnapshotter
         (long Id, bool Synced)? found = _metadata.ReadConsistent(connection =>
         {
             FindParentForName(connection, name, parent);
-            return TreeTable.FindByDiffId(connection, diffId.ToString());
+            return TreeTable.FindByDiffId(connection, diffId.ToString(), overParent: parent is not null);
         });
         if (found is not { } tree)
             return null;
@@ -109,7 +115,7 @@ public sealed partial class OverlaySnapshotter
             connection =>
             {
                 SnapshotRecord? below = FindParentForName(connection, name, parent);
-                if (TreeTable.FindByDiffId(connection, diffId.ToString())?.Id != tree.Id)
+                if (TreeTable.FindByDiffId(connection, diffId.ToString(), overParent: parent is not null)?.Id != tree.Id)
                     return null; // the last chain that had it was removed meanwhile
                 if (flushes)
                     TreeTable.MarkSynced(connection, tree.Id);

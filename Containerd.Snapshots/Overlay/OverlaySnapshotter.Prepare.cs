@@ -81,7 +81,7 @@ public sealed partial class OverlaySnapshotter
             {
                 SnapshotRecord? below = FindParentOfNew(connection, key, parent);
                 if (treeId is { } id)
-                    TreeTable.Insert(connection, id);
+                    TreeTable.Insert(connection, id, overParent: below is not null);
                 var info = new SnapshotInfo { Name = key, Kind = kind, Parent = parent, Labels = labels, CreatedAt = now, UpdatedAt = now };
                 SnapshotTable.Insert(connection, info, below?.Id, treeId);
                 return below is null ? [] : SnapshotTable.Chain(connection, below.Id);

@@ -11,7 +11,8 @@ namespace Containerd.Snapshots;
 /// directory where it is writable, the layers topmost first, <see cref="OverlaySnapshotterOptions.MountOptions"/>, <c>userxattr</c> in a user namespace,
 /// <c>index=off</c> where the kernel knows it. <see cref="SnapshotOptions.MaxBytes"/> is not heeded.</para>
 /// <para><b>Layers are kept once.</b> A tree committed with a diff ID as independent of its parent serves every chain that contains the layer:
-/// <see cref="AdoptAsync"/> finds it, and of two that are committed for one diff ID the later is dropped for the earlier.</para>
+/// <see cref="AdoptAsync"/> finds it, and of two that are committed for one diff ID the later is dropped for the earlier. Bottom layers are shared among
+/// themselves, and layers on top of others: only the latter keep what the layer deletes.</para>
 /// <para><b>Many processes.</b> Any number of objects in any processes may have one root open. Changes are transactions of a database; a directory is made
 /// before the row that names it, and goes after. What a process has begun is protected by a lock that ends with it, never by a time.</para>
 /// <para><b>Durability.</b> As <see cref="OverlaySnapshotterOptions.Durability"/> says. The order is always: the tree, then the metadata.</para>

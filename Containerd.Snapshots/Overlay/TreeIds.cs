@@ -19,7 +19,9 @@ internal sealed class TreeIds(MetadataStore metadata, string owner) : IDisposabl
         {
             if (_next == _end)
             {
-                _next = await metadata.WriteAsync(connection => TreeTable.Reserve(connection, BlockSize, owner), cancellationToken).ConfigureAwait(false);
+                // Blocks whose IDs are all done with need no protection any more; otherwise they would add up for as long as the process lives.
+                long oldest = InProgress().DefaultIfEmpty(_end).Min();
+                _next = await metadata.WriteAsync(connection => TreeTable.Reserve(connection, BlockSize, owner, oldest), cancellationToken).ConfigureAwait(false);
                 _end = _next + BlockSize;
             }
             long id = _next++;

@@ -173,19 +173,43 @@ public abstract partial class SnapshotterConformance
     public async Task AdoptedLayerIsTheSameLayer()
     {
         Digest diffId = Digest.Sha256("layer"u8);
+        var shared = new SnapshotCommitOptions { DiffId = diffId, IsIndependentOfParent = true };
         await CommitLayerAsync("base", null, root => Write(root, "base", "b"));
-        await CommitLayerAsync("first", null, root => Write(root, "file", "1"), new() { DiffId = diffId, IsIndependentOfParent = true });
+        await CommitLayerAsync("other base", null, root => Write(root, "deleted", "o"));
+        await CommitLayerAsync("middle", "base", root => Write(root, "deleted", "m"));
+        await CommitLayerAsync("first", "other base", ApplyLayer, shared);
 
-        Assert.That(await KindOf(Snapshotter.AdoptAsync("first", "base", diffId)), Is.EqualTo(ErrorKind.AlreadyExists));
-        Assert.That(await Snapshotter.AdoptAsync("unknown", "base", Digest.Sha256("unknown"u8)), Is.Null);
-        SnapshotInfo? adopted = await Snapshotter.AdoptAsync("second", "base", diffId, new Dictionary<string, string> { ["a"] = "1" });
+        Assert.That(await KindOf(Snapshotter.AdoptAsync("first", "middle", diffId)), Is.EqualTo(ErrorKind.AlreadyExists));
+        Assert.That(await Snapshotter.AdoptAsync("unknown", "middle", Digest.Sha256("unknown"u8)), Is.Null);
+        SnapshotInfo? adopted = await Snapshotter.AdoptAsync("second", "middle", diffId, new Dictionary<string, string> { ["a"] = "1" });
         if (adopted is null)
             Assert.Ignore("This snapshotter does not share layers.");
-        Assert.That((adopted!.Kind, adopted.Parent, adopted.Labels["a"]), Is.EqualTo((SnapshotKind.Committed, "base", "1")));
+        Assert.That((adopted!.Kind, adopted.Parent, adopted.Labels["a"]), Is.EqualTo((SnapshotKind.Committed, "middle", "1")));
         Assert.That(await KindOf(Snapshotter.AdoptAsync("x", "missing", diffId)), Is.EqualTo(ErrorKind.NotFound));
 
         await Snapshotter.RemoveAsync("first");
         await Snapshotter.CleanupAsync();
-        Assert.That(await ContentOfAsync("second"), Is.EqualTo(new[] { "base=b", "file=1" }));
+        Assert.That(await ContentOfAsync("second"), Is.EqualTo(new[] { "base=b", "file=1" }), "what the layer deletes it deletes here too");
+
+        static void ApplyLayer(string root)
+        {
+            Write(root, "file", "1");
+            File.Delete(Path.Join(root, "deleted"));
+        }
+    }
+
+    /// <summary>A chain may have one layer several times.</summary>
+    [Test]
+    public async Task LayerTwiceInOneChain()
+    {
+        SnapshotCommitOptions shared = new() { DiffId = Digest.Sha256("layer"u8), IsIndependentOfParent = true };
+        await CommitLayerAsync("one", null, root => Write(root, "file", "base"), shared);
+        await CommitLayerAsync("two", "one", root => Write(root, "file", "layer"), shared);
+        await CommitLayerAsync("three", "two", root => Write(root, "file", "other"));
+        await CommitLayerAsync("four", "three", root => Write(root, "file", "layer"), shared);
+        Assert.That(await ContentOfAsync("two"), Is.EqualTo(new[] { "file=layer" }));
+        Assert.That(await ContentOfAsync("three"), Is.EqualTo(new[] { "file=other" }));
+        Assert.That(await ContentOfAsync("four"), Is.EqualTo(new[] { "file=layer" }));
+        Change(await Snapshotter.PrepareAsync("active", "four"), root => Write(root, "new", ""));
     }
 }

@@ -38,7 +38,8 @@ public abstract partial class SnapshotterConformance
     [TearDown]
     public async Task TearDownSnapshotter()
     {
-        await CloseAsync(Snapshotter);
+        if (Snapshotter is not null)
+            await CloseAsync(Snapshotter);
         Mounter.Unmount(_directory, UnmountOptions.Recursive | UnmountOptions.Lazy);
         Directory.Delete(_directory, recursive: true);
     }

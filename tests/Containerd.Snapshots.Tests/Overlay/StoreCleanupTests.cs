@@ -41,6 +41,16 @@ public class StoreCleanupTests : StoreTest
     }
 
     [Test]
+    public async Task Reservations_do_not_add_up_while_a_process_lives()
+    {
+        await using var snapshotter = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, Durability = Durability.Relaxed });
+        for (int i = 0; i < 300; i++)
+            await snapshotter.PrepareAsync($"key-{i}");
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 5000, Durability.Relaxed);
+        Assert.That(TreeTable.Reservations(connection), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task What_a_closed_store_has_left_is_reclaimed()
     {
         var gone = new OverlaySnapshotter(Root);

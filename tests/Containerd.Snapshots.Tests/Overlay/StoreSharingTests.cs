@@ -13,7 +13,7 @@ public class StoreSharingTests : StoreTest
         await CommitAsync(snapshotter, "base-2", null, "2");
         await CommitAsync(snapshotter, "first", "base-1", "file", Shared);
         await CommitAsync(snapshotter, "second", "base-2", "file", Shared);
-        Assert.That(await snapshotter.AdoptAsync("third", null, DiffId), Is.Not.Null);
+        Assert.That(await snapshotter.AdoptAsync("third", "base-1", DiffId), Is.Not.Null);
         Assert.That(Entries("layers"), Has.Length.EqualTo(3), "two bases and one layer");
         Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(await snapshotter.UsageAsync("first")));
 
@@ -25,7 +25,20 @@ public class StoreSharingTests : StoreTest
         await snapshotter.CleanupAsync();
         Assert.That(Entries("layers"), Has.Length.EqualTo(2));
         Assert.That(Entries("trash"), Is.Empty);
-        Assert.That(await snapshotter.AdoptAsync("fourth", null, DiffId), Is.Null, "the layer is gone with its last chain");
+        Assert.That(await snapshotter.AdoptAsync("fourth", "base-1", DiffId), Is.Null, "the layer is gone with its last chain");
+    }
+
+    [Test]
+    public async Task A_bottom_layer_is_not_shared_with_one_on_top_which_alone_has_whiteouts()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Root);
+        await CommitAsync(snapshotter, "base", null, "base");
+        await CommitAsync(snapshotter, "bottom", null, "file", Shared);
+        Assert.That(await snapshotter.AdoptAsync("top", "base", DiffId), Is.Null);
+        await CommitAsync(snapshotter, "top", "base", "file", Shared);
+        Assert.That(Entries("layers"), Has.Length.EqualTo(3));
+        Assert.That(await snapshotter.AdoptAsync("bottom-2", null, DiffId), Is.Not.Null);
+        Assert.That((await snapshotter.ViewAsync("view-2", "bottom-2"))[0].Source, Is.EqualTo((await snapshotter.ViewAsync("view", "bottom"))[0].Source));
     }
 
     [TestCase(true, false)]

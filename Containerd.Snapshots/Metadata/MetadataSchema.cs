@@ -1,0 +1,84 @@
+namespace Containerd.Snapshots;
+
+/// <summary>The tables, and how an older database becomes the current one.</summary>
+internal static class MetadataSchema
+{
+    // Each entry takes the database from the version that is its index to the next. Entries are never changed, only added.
+    private static readonly string[] Migrations =
+    [
+        """
+        -- A directory layers/ID. It belongs to the snapshots that refer to it; with a diff ID, to as many as contain that layer (L-7).
+        -- over_parent: it was the upper directory of an overlay, so what the layer deletes is in it as whiteouts. A tree without a parent has
+        -- no trace of that, and none may be shown by a bind: one kind never stands in for the other (containerd#13030).
+        CREATE TABLE tree(
+            id INTEGER PRIMARY KEY,
+            diff_id TEXT,
+            over_parent INTEGER NOT NULL DEFAULT 0,
+            inodes INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            synced INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (diff_id, over_parent)) STRICT;
+
+        CREATE TABLE snapshot(
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3)),
+            parent INTEGER REFERENCES snapshot(id),
+            tree INTEGER REFERENCES tree(id),
+            labels TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            updated INTEGER NOT NULL) STRICT;
+        CREATE INDEX snapshot_by_parent ON snapshot(parent) WHERE parent IS NOT NULL;
+        CREATE INDEX snapshot_by_tree ON snapshot(tree) WHERE tree IS NOT NULL;
+
+        -- IDs of trees are given out in blocks, so that a process makes directories without a transaction for each.
+        CREATE TABLE sequence(next_tree INTEGER NOT NULL) STRICT;
+        INSERT INTO sequence(next_tree) VALUES (1);
+        CREATE TABLE reservation(
+            first INTEGER PRIMARY KEY,
+            count INTEGER NOT NULL,
+            owner TEXT NOT NULL) STRICT;
+        """,
+    ];
+
+    public static int Version => Migrations.Length;
+
+    /// <summary>Brings a database to the current version. The caller holds the root's lock.</summary>
+    public static void Migrate(MetadataConnection connection)
+    {
+        string? mode = connection.QueryText("PRAGMA journal_mode = WAL");
+        if (mode != "wal")
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}': SQLite cannot keep a write-ahead log here (journal mode {Excerpt.Of(mode)}); a network file system cannot hold a store.")
+            { Subject = connection.File };
+        }
+        long version = VersionOf(connection);
+        if (version == Version)
+            return;
+        if (version > Version)
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library knows up to {Version}. Use the version that wrote it.")
+            { Subject = connection.File };
+        }
+        if (!connection.TryBeginWrite())
+            throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(connection.File)}': another process is writing while it is opened.") { Subject = connection.File };
+        try
+        {
+            for (long from = version; from < Version; from++)
+                connection.Execute(Migrations[from]);
+            connection.Execute($"PRAGMA user_version = {Version}");
+            connection.Commit();
+        }
+        catch
+        {
+            connection.Rollback();
+            throw;
+        }
+    }
+
+    private static long VersionOf(MetadataConnection connection) => connection.QueryInteger("PRAGMA user_version") ?? 0;
+}

@@ -1,0 +1,8 @@
+namespace Containerd.Snapshots;
+
+/// <summary>One line of the mount table.</summary>
+/// <param name="Id">The mount's ID.</param>
+/// <param name="ParentId">The ID of the mount it is attached to.</param>
+/// <param name="Path">Where it is attached, as this process sees it.</param>
+/// <param name="Type">The file system type.</param>
+internal readonly record struct MountTableEntry(int Id, int ParentId, string Path, string Type);

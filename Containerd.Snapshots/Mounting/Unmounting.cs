@@ -1,0 +1,87 @@
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
+
+namespace Containerd.Snapshots;
+
+/// <summary>Takes mounts out of the tree; deletes nothing.</summary>
+internal static class Unmounting
+{
+    private const int RetryMilliseconds = 50;
+
+    // More mounts than any stack on one directory has: a bound where another process mounts as fast as this one unmounts.
+    private const int MaxRounds = 100_000;
+
+    public static void Unmount(string target, UnmountOptions options, TimeSpan busyTimeout, TimeProvider timeProvider)
+    {
+        string path = RealPath(target);
+        int flags = Sys.UMOUNT_NOFOLLOW | (options.HasFlag(UnmountOptions.Lazy) ? Sys.MNT_DETACH : 0);
+        var attempts = new Attempts(busyTimeout, timeProvider);
+        if (options.HasFlag(UnmountOptions.Recursive))
+        {
+            // The table tells what is beneath; one that goes or comes meanwhile is as if it had done so before or after.
+            foreach (MountTableEntry entry in MountTable.Read().At(path))
+                _ = UnmountOnce(entry.Path, flags, attempts);
+        }
+        for (int round = 0; round < MaxRounds && UnmountOnce(path, flags, attempts); round++)
+        {
+        }
+    }
+
+    /// <summary>Unmounts the topmost mount; false where there is none.</summary>
+    private static bool UnmountOnce(string path, int flags, Attempts attempts)
+    {
+        while (true)
+        {
+            int errno = Sys.Unmount(path, flags);
+            switch (errno)
+            {
+                case 0:
+                    return true;
+                case EINVAL or ENOENT or ENOTDIR: // no mount point, or nothing there
+                    return false;
+                case EBUSY when attempts.WaitForNext():
+                    continue;
+                case EBUSY:
+                    throw new ContainerdException(ErrorKind.Unavailable, $"Unmounting '{Excerpt.Of(path)}': it is still busy.{BusyHolders.Describe(path)}")
+                    {
+                        Subject = path,
+                        Errno = errno,
+                    };
+                case EPERM:
+                    throw new ContainerdException(
+                        ErrorKind.PermissionDenied,
+                        $"Unmounting '{Excerpt.Of(path)}': {Describe(errno)}. It needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.")
+                    { Subject = path, Errno = errno };
+                default:
+                    throw Failure("Unmounting", path, errno);
+            }
+        }
+    }
+
+    // As the mount table has it: links on the way resolved, the last name as it is.
+    private static string RealPath(string target)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target));
+        if (Path.GetDirectoryName(full) is not { } parent)
+            return full;
+        using SafeFileHandle? directory = Sys.TryOpen(null, parent, Sys.PathOnly, out _);
+        return directory is null ? full : Path.Join(new FileInfo(Sys.PathOf(directory)).LinkTarget, Path.GetFileName(full));
+    }
+
+    private sealed class Attempts(TimeSpan timeout, TimeProvider timeProvider)
+    {
+        private readonly long _start = timeProvider.GetTimestamp();
+
+        /// <summary>Waits until the mount table changes or a moment has passed; false when the time is over.</summary>
+        public bool WaitForNext()
+        {
+            TimeSpan left = timeout - timeProvider.GetElapsedTime(_start);
+            if (left <= TimeSpan.Zero)
+                return false;
+            // Who closes a file leaves no event to wait for; who unmounts does.
+            using SafeFileHandle? table = Sys.TryOpen(null, MountTable.File, Tmds.Linux.LibC.O_RDONLY, out _);
+            Sys.AwaitNews(table, Math.Min(RetryMilliseconds, (int)Math.Ceiling(left.TotalMilliseconds)));
+            return true;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
+
+namespace Containerd.Snapshots;
+
+/// <summary>What the kernel's overlay needs to be told here, and whether it works on a root at all.</summary>
+internal static class OverlayEnvironment
+{
+    private const string IndexParameter = "/sys/module/overlay/parameters/index";
+
+    /// <summary>The options of every overlay mount (S-16).</summary>
+    public static ImmutableArray<string> OptionsFor(string root, ImmutableArray<string> configured)
+    {
+        ImmutableArray<string>.Builder options = ImmutableArray.CreateBuilder<string>();
+        options.AddRange(configured);
+        if (IsInUserNamespace() && !IsTmpfs(root) && !configured.Contains("userxattr"))
+            options.Add("userxattr");
+        // The last one wins in the kernel, so ours must not follow the user's.
+        if (File.Exists(IndexParameter) && !configured.Any(option => option.StartsWith("index=", StringComparison.Ordinal)))
+            options.Add("index=off");
+        return options.ToImmutable();
+    }
+
+    /// <summary>Mounts a small overlay, seen by nobody, and looks whether a deletion stays one.</summary>
+    /// <param name="mounter">The mounter.</param>
+    /// <param name="directory">An empty directory on the file system in question, for the probe to fill.</param>
+    /// <param name="options">The options that mounts will have.</param>
+    /// <exception cref="ContainerdException">It does not work; the message says why.</exception>
+    public static void Probe(LinuxMounter mounter, string directory, ImmutableArray<string> options)
+    {
+        foreach (string name in (string[])["lower", "fs", "work"])
+            Directory.CreateDirectory(Path.Join(directory, name));
+        File.WriteAllBytes(Path.Join(directory, "lower/deleted"), []);
+        var overlay = new OverlayMount
+        {
+            LowerDirectories = [Path.Join(directory, "lower")],
+            UpperDirectory = Path.Join(directory, "fs"),
+            WorkDirectory = Path.Join(directory, "work"),
+            Options = options,
+        };
+        try
+        {
+            using IDetachedMount tree = MountUnsynced(mounter, overlay);
+            File.Delete(Path.Join(tree.Path, "deleted"));
+            // A file system that does not tell entries' types (xfs with ftype=0) cannot hide the whiteout: it shows up as a device.
+            if (Directory.EnumerateFileSystemEntries(tree.Path).Any())
+                throw Refusal(ErrorKind.NotSupported, directory, "a deleted file stays visible: the file system does not keep the type of directory entries (xfs needs ftype=1)");
+        }
+        catch (ContainerdException e) when (e.Errno is not null)
+        {
+            ErrorKind kind = e.Kind is ErrorKind.PermissionDenied or ErrorKind.ResourceExhausted ? e.Kind : ErrorKind.NotSupported;
+            throw Refusal(kind, directory, e.Message, e);
+        }
+        catch (IOException e)
+        {
+            throw Refusal(ErrorKind.NotSupported, directory, e.Message, e);
+        }
+    }
+
+    // Unmounting a writable overlay flushes the whole file system beneath (containerd#6692); of a probe nothing needs to last. Linux 5.10 has the option.
+    private static IDetachedMount MountUnsynced(LinuxMounter mounter, OverlayMount overlay)
+    {
+        try
+        {
+            return mounter.MountDetached([(overlay with { Options = overlay.Options.Add("volatile") }).ToMount()]);
+        }
+        catch (ContainerdException e) when (e.Kind == ErrorKind.InvalidArgument)
+        {
+            return mounter.MountDetached([overlay.ToMount()]);
+        }
+    }
+
+    private static ContainerdException Refusal(ErrorKind kind, string directory, string reason, Exception? cause = null) =>
+        new(kind, $"Overlay does not work in '{Excerpt.Of(directory)}': {reason}", cause) { Subject = directory, Errno = (cause as ContainerdException)?.Errno };
+
+    // The initial namespace maps every ID to itself: 0 0 4294967295.
+    private static bool IsInUserNamespace() =>
+        !File.ReadAllText("/proc/self/uid_map").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).SequenceEqual(["0", "0", "4294967295"]);
+
+    private static bool IsTmpfs(string root)
+    {
+        using SafeFileHandle directory = Sys.TryOpen(null, root, Sys.PathOnly, out int errno) ?? throw Failure("Opening the root", root, errno);
+        errno = Sys.FileSystemOf(directory, out long type, out _);
+        return errno == 0 ? type == Sys.TMPFS_MAGIC : throw Failure("Reading the file system of", root, errno);
+    }
+}

@@ -1,0 +1,179 @@
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
+
+namespace Containerd.Snapshots;
+
+/// <summary>The directory of a store, held open.</summary>
+/// <remarks>
+/// <code>
+/// format            whose root this is, in which version
+/// lock              held while a process opens the store, so that one of them makes it
+/// metadata.db       the truth about snapshots
+/// layers/ID/fs      a tree: an upper directory, or a whole tree for a snapshot without a parent
+/// layers/ID/work    overlay's work directory, for trees that are or were active
+/// owners/NAME       one file for each open store, locked while its process lives
+/// trash/ID          trees that belong to nobody; emptied by cleaning up
+/// </code>
+/// A tree keeps its place for life: committing and sharing move nothing.
+/// </remarks>
+internal sealed class StoreRoot : IDisposable
+{
+    private const string LockName = "lock";
+    private const string MetadataName = "metadata.db";
+    private const int PrivateMode = 0x1C0; // 0700
+    private const int LockPollMilliseconds = 10;
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
+
+    private readonly SafeFileHandle _root;
+
+    private StoreRoot(string path, SafeFileHandle root)
+    {
+        Path = path;
+        _root = root;
+    }
+
+    public string Path { get; }
+
+    public string MetadataFile => System.IO.Path.Join(Path, MetadataName);
+
+    public SafeFileHandle Layers { get; private set; } = null!;
+
+    public SafeFileHandle Trash { get; private set; } = null!;
+
+    public SafeFileHandle Owners { get; private set; } = null!;
+
+    /// <summary>Opens a root, or makes it, and then the metadata, while no other process does either.</summary>
+    public static StoreRoot Open(string path, TimeProvider timeProvider, Action<StoreRoot> openMetadata)
+    {
+        string full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        var root = new StoreRoot(full, OpenRoot(full));
+        try
+        {
+            root.CheckOwner();
+            bool isStore = StoreFormat.Check(full);
+            if (!isStore)
+                root.CheckEmpty();
+            using SafeFileHandle held = root.Lock(timeProvider);
+            if (!StoreFormat.Check(full))
+                StoreFormat.Write(full, root._root);
+            root.CheckErrno(Sys.SetMode(root._root, PrivateMode), "Closing to others");
+            root.Layers = root.OpenOwnDirectory("layers");
+            root.Trash = root.OpenOwnDirectory("trash");
+            root.Owners = root.OpenOwnDirectory("owners");
+            root.CheckMetadata();
+            openMetadata(root);
+            return root;
+        }
+        catch
+        {
+            root.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Layers?.Dispose();
+        Trash?.Dispose();
+        Owners?.Dispose();
+        _root.Dispose();
+    }
+
+    private static SafeFileHandle OpenRoot(string path)
+    {
+        int directoryOnly = Sys.PathOnly | Tmds.Linux.LibC.O_DIRECTORY;
+        SafeFileHandle? found = Sys.TryOpen(null, path, directoryOnly, out int errno);
+        if (errno == ENOENT)
+        {
+            if (System.IO.Path.GetDirectoryName(path) is { Length: > 0 } parent)
+                Directory.CreateDirectory(parent);
+            errno = Sys.MakeDirectory(null, path, PrivateMode);
+            if (errno is not (0 or EEXIST))
+                throw Failure("Making the root", path, errno);
+        }
+        found?.Dispose();
+        return Sys.TryOpen(null, path, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_DIRECTORY, out errno) ?? throw Failure("Opening the root", path, errno);
+    }
+
+    // Whoever may write into a root can put devices and set-id programs where containers find them, or have this process delete what it should not.
+    private void CheckOwner()
+    {
+        CheckErrno(Sys.Status(_root, "", out EntryStatus status), "Reading the status of");
+        if (status.UserId != Sys.EffectiveUserId)
+        {
+            throw new ContainerdException(
+                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' belongs to user {status.UserId}, this process runs as {Sys.EffectiveUserId}: a store is its owner's alone.")
+            { Subject = Path };
+        }
+        if ((status.Permissions & 0x2) != 0)
+        {
+            throw new ContainerdException(
+                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' may be written by everybody (mode {Convert.ToString(status.Permissions, 8)}); make it 0700 if its content can be trusted.")
+            { Subject = Path };
+        }
+    }
+
+    private void CheckEmpty()
+    {
+        string[] ours = ["lost+found", LockName, StoreFormat.NewFileName, StoreFormat.FileName];
+        string? foreign = Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName).FirstOrDefault(name => !ours.Contains(name));
+        // Another process may have made it a store just now.
+        if (foreign is not null && !StoreFormat.Check(Path))
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition, $"Root '{Excerpt.Of(Path)}' is not empty ('{Excerpt.Of(foreign)}') and has no file '{StoreFormat.FileName}': it is not a store. Nothing in it was touched.")
+            { Subject = Path };
+        }
+    }
+
+    private void CheckMetadata()
+    {
+        if (!File.Exists(MetadataFile) && Directory.EnumerateFileSystemEntries(System.IO.Path.Join(Path, "layers")).Any())
+        {
+            throw new ContainerdException(
+                ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(MetadataFile)}' is missing although the store has trees; restore it, or remove the whole root.")
+            { Subject = MetadataFile };
+        }
+    }
+
+    private SafeFileHandle Lock(TimeProvider timeProvider)
+    {
+        SafeFileHandle file = Sys.TryOpen(_root, LockName, Tmds.Linux.LibC.O_RDWR | Tmds.Linux.LibC.O_CREAT | Tmds.Linux.LibC.O_NOFOLLOW, out int errno)
+            ?? throw Failure("Opening the lock of the root", Path, errno);
+        long start = timeProvider.GetTimestamp();
+        try
+        {
+            while (!Sys.TryLock(file, Path))
+            {
+                if (timeProvider.GetElapsedTime(start) > LockTimeout)
+                {
+                    throw new ContainerdException(
+                        ErrorKind.Unavailable, $"Opening the store '{Excerpt.Of(Path)}': another process has been opening it for {LockTimeout.TotalSeconds} s; it may be stopped.")
+                    { Subject = Path };
+                }
+                Sys.AwaitNews(null, LockPollMilliseconds);
+            }
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private SafeFileHandle OpenOwnDirectory(string name)
+    {
+        int errno = Sys.MakeDirectory(_root, name, PrivateMode);
+        CheckErrno(errno == EEXIST ? 0 : errno, $"Making '{name}' in");
+        SafeFileHandle? directory = Sys.TryOpen(_root, name, Sys.ReadDirectoryOnly, out errno);
+        CheckErrno(errno, $"Opening '{name}' in");
+        return directory!;
+    }
+
+    private void CheckErrno(int errno, string doing)
+    {
+        if (errno != 0)
+            throw Failure(doing, Path, errno);
+    }
+}

@@ -1,0 +1,33 @@
+using Containerd;
+using Containerd.Snapshots;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers what Containerd.Snapshots implements.</summary>
+public static class ServiceCollectionExtensions
+{
+    /// <summary>Adds <see cref="OverlaySnapshotter"/> as <see cref="ISnapshotter"/> and <see cref="LinuxMounter"/> as <see cref="IMounter"/>, where none is registered yet.</summary>
+    /// <remarks>
+    /// Singletons; the store is opened when the snapshotter is first asked for, and closed with the provider. An <see cref="ILoggerFactory"/> and a
+    /// <see cref="TimeProvider"/> are used where they are registered. Change how mounts are made with
+    /// <c>services.Configure&lt;LinuxMounterOptions&gt;(…)</c>.
+    /// </remarks>
+    /// <param name="services">The services.</param>
+    /// <param name="configure">Sets the options; <see cref="OverlaySnapshotterOptions.Root"/> has to be set here or elsewhere.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    public static IServiceCollection AddContainerdSnapshots(this IServiceCollection services, Action<OverlaySnapshotterOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions();
+        if (configure is not null)
+            services.Configure(configure);
+        services.TryAddSingleton<IMounter>(provider => new LinuxMounter(
+            provider.GetRequiredService<IOptions<LinuxMounterOptions>>().Value, provider.GetService<TimeProvider>()));
+        services.TryAddSingleton<ISnapshotter>(provider => new OverlaySnapshotter(
+            provider.GetRequiredService<IOptions<OverlaySnapshotterOptions>>().Value, provider.GetService<ILoggerFactory>(), provider.GetService<TimeProvider>()));
+        return services;
+    }
+}

@@ -1,0 +1,154 @@
+using System.Collections.Immutable;
+using Containerd.Conformance;
+
+namespace Containerd.Snapshots;
+
+[RequiresRoot, RequiresFileSystem("overlay")]
+public class LinuxMounterTests
+{
+    private string _directory = "";
+
+    [SetUp]
+    public void MakeDirectory() => _directory = Directory.CreateTempSubdirectory("linux-mounter-").FullName;
+
+    [TearDown]
+    public void DeleteDirectory()
+    {
+        new LinuxMounter().Unmount(_directory, UnmountOptions.Recursive | UnmountOptions.Lazy);
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [TestCase(MountApi.Auto)]
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void Two_hundred_layers_with_long_paths_mount(MountApi api)
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        OverlayMount overlay = NewOverlay(200, new string('x', 120));
+        Assert.That(overlay.ToMount().Options.Sum(option => option.Length), Is.GreaterThan(4096));
+
+        new LinuxMounter(new() { Api = api }).Mount([overlay.ToMount()], target);
+        Assert.That(Directory.GetFiles(target), Has.Length.EqualTo(200));
+        File.WriteAllText(Path.Join(target, "new"), "");
+        Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
+    }
+
+    [Test]
+    public void More_layers_than_a_page_holds_are_refused_with_the_reason_by_mount2_alone()
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        Mount mount = NewOverlay(400, new string('x', 60)).ToMount();
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter(new() { Api = MountApi.Mount2 }).Mount([mount], target))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
+        Assert.That(failure.Message, Does.Contain("4095"));
+        Assert.That(() => new LinuxMounter().Mount([mount], target), Throws.Nothing);
+        Assert.That(Directory.GetFiles(target), Has.Length.EqualTo(400));
+    }
+
+    [TestCase("Paths", 200, 120)]
+    [TestCase("Paths", 5, 240)]
+    [TestCase("OneValue", 8, 120)]
+    public void Older_kernels_are_told_the_layers_in_older_forms(string form, int layers, int padding)
+    {
+        var mounter = new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = Enum.Parse<OverlayForm>(form) };
+        OverlayMount overlay = NewOverlay(layers, new string('x', padding));
+        using IDetachedMount tree = mounter.MountDetached([overlay.ToMount()]);
+        Assert.That(Directory.GetFiles(tree.Path), Has.Length.EqualTo(layers));
+        File.WriteAllText(Path.Join(tree.Path, "new"), "");
+        Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
+    }
+
+    [Test]
+    public void What_fsconfig_does_not_hold_is_mounted_by_mount2()
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        Mount manyLayers = NewOverlay(100, "x").ToMount();
+        Mount longSource = new() { Type = "tmpfs", Source = new string('s', 300) };
+        foreach (Mount mount in new[] { manyLayers, longSource })
+        {
+            ContainerdException failure = Assert.Throws<ContainerdException>(
+                () => new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target))!;
+            Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
+            Assert.That(MountTable.Read().At(target), Is.Empty);
+            new LinuxMounter { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target);
+            Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
+            new LinuxMounter().Unmount(target);
+        }
+    }
+
+    [Test]
+    public void The_kernels_own_words_are_in_the_message()
+    {
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter(new() { Api = MountApi.Descriptor })
+            .MountDetached([new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["sise=1m"] }]))!;
+        Assert.That(failure.Message, Does.Contain("Unknown parameter 'sise'"));
+        Assert.That(failure.Errno, Is.EqualTo(22));
+    }
+
+    [TestCase("loop")]
+    [TestCase("loop=/dev/loop0")]
+    [TestCase("uidmap=0:1000:1")]
+    [TestCase("X-containerd.mkdir.path=/a")]
+    public void What_this_version_lacks_is_refused_before_anything_is_mounted(string option)
+    {
+        Mount[] mounts = [new() { Type = "tmpfs", Source = "tmpfs" }, new() { Type = "ext4", Source = "image", Options = [option] }];
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter().Mount(mounts, _directory))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(MountTable.Read().At(_directory), Is.Empty);
+    }
+
+    [TestCase("fuse.sshfs")]
+    [TestCase("format/overlay")]
+    public void Types_that_need_another_program_are_refused(string type) =>
+        Assert.That(
+            () => new LinuxMounter().MountDetached([new Mount { Type = type, Source = "x" }]),
+            Throws.InstanceOf<ContainerdException>().With.Property(nameof(ContainerdException.Kind)).EqualTo(ErrorKind.NotSupported));
+
+    [Test]
+    public void A_remount_changes_the_mount_and_stands_alone()
+    {
+        var mounter = new LinuxMounter();
+        var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs" };
+        mounter.Mount([tmpfs], _directory);
+        mounter.Mount([tmpfs with { Options = ["remount", "ro"] }], _directory);
+        Assert.That(() => File.WriteAllText(Path.Join(_directory, "file"), ""), Throws.InstanceOf<IOException>());
+        Assert.That(
+            () => mounter.Mount([tmpfs, tmpfs with { Options = ["remount", "rw"] }], _directory),
+            Throws.InstanceOf<ContainerdException>().With.Property(nameof(ContainerdException.Kind)).EqualTo(ErrorKind.InvalidArgument));
+    }
+
+    [Test]
+    public void Kernel_file_systems_without_a_source_mount()
+    {
+        using IDetachedMount proc = new LinuxMounter().MountDetached([new Mount { Type = "proc", Source = "proc", Options = ["nosuid", "nodev", "noexec"] }]);
+        Assert.That(File.ReadAllText(Path.Join(proc.Path, "self/comm")), Is.Not.Empty);
+        using IDetachedMount sysfs = new LinuxMounter().MountDetached([new Mount { Type = "sysfs", Source = "sysfs", Options = ["ro"] }]);
+        Assert.That(Directory.Exists(Path.Join(sysfs.Path, "kernel")));
+    }
+
+    [Test]
+    public void A_failed_overlay_leaves_no_open_file()
+    {
+        int before = Directory.GetFiles("/proc/self/fd").Length;
+        OverlayMount overlay = NewOverlay(3, "x") with { Options = ["nosuchoption"] };
+        foreach (MountApi api in Enum.GetValues<MountApi>())
+            Assert.That(() => new LinuxMounter(new() { Api = api }).Mount([overlay.ToMount()], _directory), Throws.InstanceOf<ContainerdException>());
+        Assert.That(Directory.GetFiles("/proc/self/fd"), Has.Length.LessThanOrEqualTo(before + 2));
+    }
+
+    private OverlayMount NewOverlay(int layers, string padding)
+    {
+        var lower = ImmutableArray.CreateBuilder<string>();
+        for (int i = 0; i < layers; i++)
+        {
+            lower.Add(Directory.CreateDirectory(Path.Join(_directory, $"{padding}-{i}")).FullName);
+            File.WriteAllText(Path.Join(lower[i], $"file-{i}"), "");
+        }
+        return new OverlayMount
+        {
+            LowerDirectories = lower.ToImmutable(),
+            UpperDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-upper")).FullName,
+            WorkDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-work")).FullName,
+        };
+    }
+}

@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace Containerd.Snapshots;
 
 /// <summary>The open parent directories used last, by path: entries come directory by directory, so a path is resolved once and not per entry.</summary>

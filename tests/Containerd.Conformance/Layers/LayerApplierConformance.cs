@@ -39,7 +39,8 @@ public abstract class LayerApplierConformance(LayerTreeForm form)
         _scratch = Directory.CreateTempSubdirectory("layer-").FullName;
         Directory.CreateDirectory(Outside);
         File.WriteAllText(Path.Join(Outside, "secret"), "untouched");
-        File.SetUnixFileMode(Path.Join(Outside, "secret"), UnixFileMode.UserRead);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Path.Join(Outside, "secret"), UnixFileMode.UserRead);
     }
 
     /// <summary>Checks that nothing outside was touched and removes the scratch directory.</summary>

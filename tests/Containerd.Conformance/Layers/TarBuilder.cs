@@ -20,7 +20,7 @@ public sealed class TarBuilder
 
     private static readonly TarEntryOptions Defaults = new();
 
-    private readonly MemoryStream _archive = new();
+    private readonly List<byte> _archive = [];
 
     /// <summary>Adds a directory.</summary>
     /// <param name="name">Its name; a slash is added at the end where it lacks one.</param>
@@ -110,31 +110,31 @@ public sealed class TarBuilder
     /// <param name="bytes">The bytes.</param>
     public TarBuilder Raw(ReadOnlySpan<byte> bytes)
     {
-        _archive.Write(bytes);
+        _archive.AddRange(bytes);
         return this;
     }
 
     /// <summary>The archive with its end, two blocks of zeros.</summary>
-    public byte[] ToArray() => [.. _archive.ToArray(), .. new byte[2 * BlockLength]];
+    public byte[] ToArray() => [.. _archive, .. new byte[2 * BlockLength]];
 
     /// <summary>The entries only.</summary>
-    public byte[] ToArrayWithoutEnd() => _archive.ToArray();
+    public byte[] ToArrayWithoutEnd() => [.. _archive];
 
     /// <summary>The bytes of PAX records.</summary>
     /// <param name="records">Keys and values.</param>
     public static byte[] PaxRecords(IEnumerable<(string Key, byte[] Value)> records)
     {
-        var bytes = new MemoryStream();
+        List<byte> bytes = [];
         foreach ((string key, byte[] value) in records)
         {
             byte[] rest = [(byte)' ', .. Bytes(key), (byte)'=', .. value, (byte)'\n'];
             int length = rest.Length + 1;
             while (length != rest.Length + length.ToString(CultureInfo.InvariantCulture).Length)
                 length++;
-            bytes.Write(Bytes(length.ToString(CultureInfo.InvariantCulture)));
-            bytes.Write(rest);
+            bytes.AddRange(Bytes(length.ToString(CultureInfo.InvariantCulture)));
+            bytes.AddRange(rest);
         }
-        return bytes.ToArray();
+        return [.. bytes];
     }
 
     private TarBuilder Block(
@@ -153,9 +153,9 @@ public sealed class TarBuilder
         Octal(options.Device.Major, header.AsSpan(329, 8));
         Octal(options.Device.Minor, header.AsSpan(337, 8));
         Seal(header);
-        _archive.Write(header);
-        _archive.Write(content);
-        _archive.Write(new byte[-content.Length & (BlockLength - 1)]);
+        _archive.AddRange(header);
+        _archive.AddRange(content);
+        _archive.AddRange(new byte[-content.Length & (BlockLength - 1)]);
         return this;
     }
 

@@ -53,7 +53,7 @@ public abstract class LayerApplierConformance(LayerTreeForm form)
         }
         finally
         {
-            Directory.Delete(_scratch, recursive: true);
+            Run("rm", ["-rf", "--one-file-system", _scratch]); // the BCL cannot delete names that are not UTF-8
         }
     }
 
@@ -175,7 +175,7 @@ public abstract class LayerApplierConformance(LayerTreeForm form)
     [Test]
     public async Task EmptyStream()
     {
-        (IReadOnlyList<TreeFile> tree, LayerApplyResult result) = await ApplyAsync([]);
+        (IReadOnlyList<TreeFile> tree, LayerApplyResult result) = await ApplyAsync((byte[])[]);
         Assert.That(tree, Is.Empty);
         Assert.That(result, Is.EqualTo(new LayerApplyResult { DiffId = Digest.Sha256([]), Size = 0, Entries = 0, DependsOnBase = false }));
     }
@@ -349,13 +349,13 @@ public abstract class LayerApplierConformance(LayerTreeForm form)
         string outside = Outside;
         string up = string.Concat(Enumerable.Repeat("../", 20));
         string[] names = await NamesAsync(
-            new TarBuilder().SymbolicLink("abs", outside).SymbolicLink("rel", up + outside).SymbolicLink("file", outside + "/secret").SymbolicLink("self", "/proc/self/root" + outside),
+            new TarBuilder().File(outside + "/secret", "inside").SymbolicLink("abs", outside).SymbolicLink("rel", up + outside).SymbolicLink("file", outside + "/secret").SymbolicLink("self", "/proc/self/root" + outside),
             new TarBuilder()
                 .File(up + outside + "/evil1").File(outside + "/evil2")
                 .File("abs/evil3").File("rel/evil4").File("self/evil5")
                 .File("file", "replaced").Directory("abs/").Whiteout("rel/secret").Opaque("self")
                 .HardLink("hard", "rel/evil4"));
-        Assert.That(names, Has.None.Contain("untouched"));
+        Assert.That(names, Has.None.Contain("untouched").And.None.Contain("inside"));
         Assert.That(names, Does.Contain("file=replaced"));
     }
 

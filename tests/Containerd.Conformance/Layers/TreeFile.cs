@@ -34,13 +34,14 @@ public sealed record TreeFile(
     /// <param name="root">The directory.</param>
     public static IReadOnlyList<TreeFile> ReadAll(string root)
     {
-        var start = new ProcessStartInfo("find") { RedirectStandardOutput = true, StandardOutputEncoding = Encoding.Latin1 };
+        var start = new ProcessStartInfo("find") { RedirectStandardOutput = true, RedirectStandardError = true, StandardOutputEncoding = Encoding.Latin1 };
         foreach (string argument in (string[])[root, "-mindepth", "1", "-printf", @"%P\0%y\0%m\0%U\0%G\0%T@\0%s\0%n\0%i\0%l\0"])
             start.ArgumentList.Add(argument);
         using Process find = Process.Start(start)!;
+        Task<string> errors = find.StandardError.ReadToEndAsync();
         string[] fields = find.StandardOutput.ReadToEnd().Split('\0');
         find.WaitForExit();
-        Assert.That(find.ExitCode, Is.Zero, "find");
+        Assert.That(find.ExitCode, Is.Zero, errors.GetAwaiter().GetResult());
         return [.. fields[..^1].Chunk(10).Select(file => Of(root, file)).OrderBy(file => file.Path, StringComparer.Ordinal)];
     }
 
@@ -48,7 +49,7 @@ public sealed record TreeFile(
     {
         char type = fields[1][0];
         long size = type == 'f' ? long.Parse(fields[6], CultureInfo.InvariantCulture) : 0;
-        bool readable = type == 'f' && size <= MaxContent && Ascii.IsValid(fields[0]);
+        bool readable = type == 'f' && size <= MaxContent && Ascii.IsValid(fields[0]) && root.Length + fields[0].Length < 4000;
         return new TreeFile(
             fields[0],
             type,

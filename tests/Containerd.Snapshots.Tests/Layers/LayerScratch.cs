@@ -40,5 +40,6 @@ internal sealed class LayerScratch : IDisposable
 
     public string Shell(string script) => Encoding.Latin1.GetString(Run("bash", "-ec", script));
 
-    public void Dispose() => Directory.Delete(Root, recursive: true);
+    // The BCL cannot delete names that are not UTF-8.
+    public void Dispose() => Run("rm", "-rf", "--one-file-system", Root);
 }

@@ -43,8 +43,8 @@ internal static partial class Interop
         /// <summary>The confined lookup is missing (ENOSYS) or a seccomp profile that predates it forbids it (EPERM).</summary>
         public bool ConfinedLookupUnavailable => errno is ENOSYS or EPERM or EINVAL;
 
-        /// <summary>A confined lookup ended where a component-wise one may still get on: something missing, not a directory, or a long chain of links.</summary>
-        public bool LookupStopped => errno is ENOENT or ENOTDIR or ELOOP or EXDEV;
+        /// <summary>A confined lookup ended where a component-wise one may still get on: something missing, not a directory, a long chain of links or a path of the last length.</summary>
+        public bool LookupStopped => errno is ENOENT or ENOTDIR or ELOOP or EXDEV or ENAMETOOLONG;
 
         public ContainerdException ToException(string operation, string subject) =>
             new(Kind, $"Cannot {operation} '{subject}': {Marshal.GetPInvokeErrorMessage(errno)}{Advice}.") { Subject = subject, Errno = errno };

@@ -13,6 +13,7 @@ internal static class ZstandardDecoder
         bool insideFrame = false, pending = false;
         while (pending || await input.FillAsync(cancellationToken).ConfigureAwait(false))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Memory<byte> room = await output.GetMemoryAsync(cancellationToken).ConfigureAwait(false);
             (OperationStatus status, int consumed, int written) = Step(decompressor, input.Span, room.Span);
             if (status == OperationStatus.InvalidData || (consumed == 0 && written == 0 && !pending))

@@ -42,7 +42,7 @@ internal readonly ref struct TarHeader
 
     public ReadOnlySpan<byte> LinkName => Text(157, 100);
 
-    public bool IsUstar => _block.Slice(257, 8).SequenceEqual("ustar\000"u8);
+    public bool IsUstar => _block.Slice(257, 6).SequenceEqual("ustar\0"u8); // whatever the version says, as Go
 
     public bool IsGnu => _block.Slice(257, 8).SequenceEqual("ustar  \0"u8);
 

@@ -45,7 +45,9 @@ public sealed class CrossToolTests
         scratch.Shell($"(cd from && {write} ../layer.tar .) && mkdir theirs && cd theirs && {extract} ../layer.tar");
         await using FileStream layer = File.OpenRead(Path.Join(scratch.Root, "layer.tar"));
         LayerApplyResult result = await scratch.ApplyAsync(layer);
-        Assert.That(Describe(scratch.Tree), Is.EqualTo(Describe(Path.Join(scratch.Root, "theirs"))));
+        // busybox sets a directory's times before it puts files into it, and a link's never.
+        bool times = !extract.StartsWith("busybox", StringComparison.Ordinal);
+        Assert.That(Describe(scratch.Tree, times), Is.EqualTo(Describe(Path.Join(scratch.Root, "theirs"), times)));
         Assert.That(result.DependsOnBase, Is.False);
         Assert.That(
             TarFormatTests.Xattrs(Path.Join(scratch.Tree, "dir/big")), Is.EqualTo(TarFormatTests.Xattrs(Path.Join(scratch.Root, "theirs/dir/big"))));
@@ -61,7 +63,7 @@ public sealed class CrossToolTests
         scratch.Shell($"""
             mkdir from; cd from
             truncate -s 20M many; for i in $(seq 0 39); do printf "piece$i" | dd of=many bs=1 seek=$((i * 500000 + 77)) conv=notrunc status=none; done
-            truncate -s 3G hole; printf end >> hole
+            truncate -s 60M hole; printf end >> hole
             truncate -s 1M all-hole
             tar -S {format} -cf ../layer.tar .
             """);
@@ -87,12 +89,12 @@ public sealed class CrossToolTests
         Assert.That(scratch.Shell("cmp from/numbers tree/numbers && echo same"), Is.EqualTo("same\n"));
     }
 
-    private static string[] Describe(string root)
+    private static string[] Describe(string root, bool allTimes)
     {
         IReadOnlyList<TreeFile> files = TreeFile.ReadAll(root);
         ILookup<ulong, string> names = files.ToLookup(file => file.Inode, file => file.Path);
         return [.. files.Select(file => string.Create(
             CultureInfo.InvariantCulture,
-            $"{file} {Convert.ToString(file.Mode, 8)} {file.Uid}:{file.Gid} {file.ModifyTime} {file.Size} {file.Links} {names[file.Inode].Min(StringComparer.Ordinal)}"))];
+            $"{file} {Convert.ToString(file.Mode, 8)} {file.Uid}:{file.Gid} {(allTimes || file.Type is not ('d' or 'l') ? file.ModifyTime : "")} {file.Size} {file.Links} {names[file.Inode].Min(StringComparer.Ordinal)}"))];
     }
 }

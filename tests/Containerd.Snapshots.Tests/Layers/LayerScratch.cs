@@ -40,6 +40,15 @@ internal sealed class LayerScratch : IDisposable
 
     public string Shell(string script) => Encoding.Latin1.GetString(Run("bash", "-ec", script));
 
-    // The BCL cannot delete names that are not UTF-8.
-    public void Dispose() => Run("rm", "-rf", "--one-file-system", Root);
+    public void Dispose()
+    {
+        try
+        {
+            Directory.Delete(Root, recursive: true);
+        }
+        catch (IOException)
+        {
+            Run("rm", "-rf", "--one-file-system", Root); // the BCL cannot delete names that are not UTF-8
+        }
+    }
 }

@@ -31,7 +31,7 @@ public sealed class CrossToolTests
         new[] { "tar --format=posix --pax-option=globexthdr.name=g,comment=x -cf", "tar --numeric-owner -xpf" },
         new[] { "bsdtar --format=pax -cf", "bsdtar --numeric-owner -xpf" },
         new[] { "bsdtar --format=gnutar -cf", "bsdtar --numeric-owner -xpf" },
-        new[] { "busybox tar -cf", "busybox tar -xpf" },
+        new[] { "busybox tar -cf", "tar --numeric-owner -xpf" }, // busybox itself restores neither owners of links nor times of directories
     ];
 
     [TestCaseSource(nameof(Tools))]
@@ -45,9 +45,7 @@ public sealed class CrossToolTests
         scratch.Shell($"(cd from && {write} ../layer.tar .) && mkdir theirs && cd theirs && {extract} ../layer.tar");
         await using FileStream layer = File.OpenRead(Path.Join(scratch.Root, "layer.tar"));
         LayerApplyResult result = await scratch.ApplyAsync(layer);
-        // busybox sets a directory's times before it puts files into it, and a link's never.
-        bool times = !extract.StartsWith("busybox", StringComparison.Ordinal);
-        Assert.That(Describe(scratch.Tree, times), Is.EqualTo(Describe(Path.Join(scratch.Root, "theirs"), times)));
+        Assert.That(Describe(scratch.Tree), Is.EqualTo(Describe(Path.Join(scratch.Root, "theirs"))));
         Assert.That(result.DependsOnBase, Is.False);
         Assert.That(
             TarFormatTests.Xattrs(Path.Join(scratch.Tree, "dir/big")), Is.EqualTo(TarFormatTests.Xattrs(Path.Join(scratch.Root, "theirs/dir/big"))));
@@ -89,12 +87,12 @@ public sealed class CrossToolTests
         Assert.That(scratch.Shell("cmp from/numbers tree/numbers && echo same"), Is.EqualTo("same\n"));
     }
 
-    private static string[] Describe(string root, bool allTimes)
+    private static string[] Describe(string root)
     {
         IReadOnlyList<TreeFile> files = TreeFile.ReadAll(root);
         ILookup<ulong, string> names = files.ToLookup(file => file.Inode, file => file.Path);
         return [.. files.Select(file => string.Create(
             CultureInfo.InvariantCulture,
-            $"{file} {Convert.ToString(file.Mode, 8)} {file.Uid}:{file.Gid} {(allTimes || file.Type is not ('d' or 'l') ? file.ModifyTime : "")} {file.Size} {file.Links} {names[file.Inode].Min(StringComparer.Ordinal)}"))];
+            $"{file} {Convert.ToString(file.Mode, 8)} {file.Uid}:{file.Gid} {file.ModifyTime} {file.Size} {file.Links} {names[file.Inode].Min(StringComparer.Ordinal)}"))];
     }
 }

@@ -1,0 +1,43 @@
+namespace Containerd.Snapshots;
+
+/// <summary>The directories of the tree that a layer touches, by identity: two paths to one directory are one directory.</summary>
+internal sealed class DirectoryTable
+{
+    private readonly Dictionary<(ulong Device, ulong Inode), DirectoryRecord> _records = [];
+    private int _next;
+
+    /// <summary>All records whose directory still is there, oldest first.</summary>
+    public IEnumerable<DirectoryRecord> Records => _records.Values.OrderBy(record => record.Id);
+
+    /// <summary>Whether anything but the layer itself decided what the tree looks like: a directory no entry describes, or one reached by two paths.</summary>
+    public bool DependsOnBase { get; private set; }
+
+    public bool HasUndescribed => _records.Values.Any(record => !record.Described);
+
+    /// <summary>The record of a directory that is used as a parent, or described, under a path.</summary>
+    public DirectoryRecord Meet(in Interop.FileStatus status, ReadOnlySpan<byte> path)
+    {
+        if (_records.TryGetValue((status.Device, status.Inode), out DirectoryRecord? record))
+        {
+            DependsOnBase |= !path.SequenceEqual(record.Path);
+            return record;
+        }
+        record = new DirectoryRecord
+        {
+            Id = _next++,
+            Device = status.Device,
+            Inode = status.Inode,
+            Path = path.ToArray(),
+            AccessTime = status.AccessTime,
+            ModifyTime = status.ModifyTime,
+        };
+        _records.Add((status.Device, status.Inode), record);
+        return record;
+    }
+
+    /// <summary>The record of a directory, if the layer touched it.</summary>
+    public DirectoryRecord? Find(in Interop.FileStatus status) => _records.GetValueOrDefault((status.Device, status.Inode));
+
+    /// <summary>Forgets a directory that is removed: a new one may get its number.</summary>
+    public void Forget(in Interop.FileStatus status) => _records.Remove((status.Device, status.Inode));
+}

@@ -1,0 +1,329 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace Containerd.Snapshots;
+
+/// <summary>Puts the entries of an archive into a tree (A-1 … A-11).</summary>
+internal sealed class LayerExtractor
+{
+    private const int Fifo = 0x1000, CharacterDevice = 0x2000, BlockDevice = 0x6000; // linux/stat.h
+    private const int MaxRaces = 64;
+
+    private readonly LayerTree _tree;
+    private readonly TarReader _reader;
+    private readonly ILogger _logger;
+    private readonly EntryMetadata _metadata;
+    private readonly UnpackedNames _unpacked = new();
+    private readonly TreeRemover _remover;
+    private readonly WhiteoutWriter _whiteouts;
+    private readonly LayerPath _path;
+    private readonly LayerPath _target;
+    private readonly CancellationToken _cancellationToken;
+    private bool _linksToBase, _deviceReported;
+
+    public LayerExtractor(LayerTree tree, TarReader reader, TarLayerApplierOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        _tree = tree;
+        _reader = reader;
+        _logger = logger;
+        _cancellationToken = cancellationToken;
+        _metadata = new EntryMetadata(options.ApplySecurityLabels, logger);
+        _remover = new TreeRemover(tree, _unpacked, cancellationToken);
+        _whiteouts = new WhiteoutWriter(tree, _remover);
+        _path = new LayerPath(options.Limits);
+        _target = new LayerPath(options.Limits);
+    }
+
+    /// <summary>Whether the result would be another over other layers.</summary>
+    public bool DependsOnBase => _linksToBase || _whiteouts.DependsOnBase || _tree.Directories.DependsOnBase || _tree.Directories.HasUndescribed;
+
+    public async Task ExtractAsync()
+    {
+        while (await _reader.ReadEntryAsync(_cancellationToken).ConfigureAwait(false) is { } entry)
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            _path.Set(entry.Name);
+            if (_path.IsRoot)
+                continue;
+            if (entry.Type != TarEntryType.RegularFile)
+            {
+                Place(entry);
+                continue;
+            }
+            if (Create(entry) is not { } file)
+                continue;
+            using (file)
+            {
+                await WriteAsync(file, entry).ConfigureAwait(false);
+                _metadata.Apply(file, entry, isDirectory: false);
+            }
+        }
+        SetDirectoryTimes();
+    }
+
+    // Null for a whiteout, which has no file.
+    private SafeFileHandle? Create(TarEntry entry)
+    {
+        TreeDirectory parent = _tree.Open(_path.Parent);
+        if (IsWhiteout(parent, entry))
+            return null;
+        for (int race = 0; race < MaxRaces; race++)
+        {
+            Interop.FileResult result = Interop.Files.CreateFile(parent.Handle, _path.Leaf, out SafeFileHandle file);
+            if (result.Ok)
+            {
+                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                return file;
+            }
+            parent = Replace(result, parent, "create", entry);
+        }
+        throw KeepsChanging(entry);
+    }
+
+    private void Place(TarEntry entry)
+    {
+        TreeDirectory parent = _tree.Open(_path.Parent);
+        if (entry.Type != TarEntryType.Directory && IsWhiteout(parent, entry))
+            return;
+        switch (entry.Type)
+        {
+            case TarEntryType.Directory:
+                MakeDirectory(parent, entry);
+                break;
+            case TarEntryType.SymbolicLink:
+                MakeSymbolicLink(parent, entry);
+                break;
+            case TarEntryType.HardLink:
+                MakeHardLink(entry);
+                break;
+            case TarEntryType.CharacterDevice when entry is { DeviceMajor: 0, DeviceMinor: 0 }:
+                _whiteouts.Remove(parent, _path.Leaf, entry); // what such a device means to every overlay
+                break;
+            case TarEntryType.CharacterDevice:
+                MakeNode(parent, CharacterDevice, entry);
+                break;
+            case TarEntryType.BlockDevice:
+                MakeNode(parent, BlockDevice, entry);
+                break;
+            default:
+                MakeNode(parent, Fifo, entry);
+                break;
+        }
+    }
+
+    private bool IsWhiteout(TreeDirectory parent, TarEntry entry)
+    {
+        if (!_path.Leaf.StartsWith(WhiteoutWriter.Prefix))
+            return false;
+        _whiteouts.Apply(parent, _path.Leaf, _path.Parent.IsEmpty, entry);
+        return true;
+    }
+
+    private void MakeDirectory(TreeDirectory parent, TarEntry entry)
+    {
+        bool replaced = false;
+        for (int race = 0; race < MaxRaces; race++)
+        {
+            Interop.FileResult made = Interop.Files.MakeDirectory(parent.Handle, _path.Leaf);
+            if (made.Exists)
+            {
+                // Directories merge; anything else, a link to a directory too, gives way.
+                if (Interop.Files.Status(parent.Handle, _path.Leaf, out Interop.FileStatus existing) is { Ok: true } && !existing.IsDirectory)
+                {
+                    parent = Replace(made, parent, "make", entry);
+                    replaced = true;
+                    continue;
+                }
+            }
+            else
+                Check(made, "make the directory", entry);
+            Interop.FileResult opened = Interop.Files.OpenDirectory(parent.Handle, _path.Leaf, out SafeFileHandle handle);
+            using (handle)
+            {
+                if (opened.Missing || opened.NotDirectory)
+                    continue;
+                Check(opened, "open the directory", entry);
+                // What stood here hid a directory of the lower layers, which must stay hidden.
+                if (replaced && made.Ok && _tree.IsOverlay)
+                    Check(_tree.Attributes.MakeOpaque(handle), "mark as opaque", entry);
+                if (made.Exists)
+                    _metadata.RemoveStaleXattrs(handle, entry);
+                _metadata.Apply(handle, entry, isDirectory: true);
+                Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
+                DirectoryRecord record = _tree.Directories.Meet(status, _path.Full);
+                record.Described = true;
+                record.AccessTime = EntryMetadata.AccessTime(entry);
+                record.ModifyTime = EntryMetadata.ModifyTime(entry);
+            }
+            _unpacked.Add(parent.Record.Id, _path.Leaf);
+            return;
+        }
+        throw KeepsChanging(entry);
+    }
+
+    private void MakeSymbolicLink(TreeDirectory parent, TarEntry entry)
+    {
+        if (entry.LinkName.IsEmpty)
+            throw TarError.Invalid("it is a symbolic link to nothing", entry.Name);
+        for (int race = 0; race < MaxRaces; race++)
+        {
+            Interop.FileResult result = Interop.Files.MakeSymbolicLink(entry.LinkName, parent.Handle, _path.Leaf);
+            if (result.Ok)
+            {
+                _metadata.ApplyToLink(parent.Handle, _path.Leaf, entry);
+                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                return;
+            }
+            parent = Replace(result, parent, "make the symbolic link", entry);
+        }
+        throw KeepsChanging(entry);
+    }
+
+    private void MakeNode(TreeDirectory parent, int type, TarEntry entry)
+    {
+        for (int race = 0; race < MaxRaces; race++)
+        {
+            Interop.FileResult result = Interop.Files.MakeNode(parent.Handle, _path.Leaf, type, entry.DeviceMajor, entry.DeviceMinor);
+            if (result.Ok)
+            {
+                _metadata.ApplyToNode(parent.Handle, _path.Leaf, type, entry);
+                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                return;
+            }
+            if (result.NotPermitted && type != Fifo && UserNamespace.IsInside)
+            {
+                if (!_deviceReported)
+                    LayerApplierLog.DeviceSkipped(_logger, ArchiveText.Safe(entry.Name));
+                _deviceReported = true;
+                return;
+            }
+            parent = Replace(result, parent, "make the special file", entry);
+        }
+        throw KeepsChanging(entry);
+    }
+
+    private void MakeHardLink(TarEntry entry)
+    {
+        _target.Set(entry.LinkName);
+        if (_target.IsRoot)
+            throw TarError.Invalid("it is a hard link to nothing", entry.Name);
+        for (int race = 0; race < MaxRaces; race++)
+        {
+            // Opened anew each time: what was in the way may have been on the way to either.
+            using SafeFileHandle source = OpenTarget(entry);
+            TreeDirectory parent = _tree.Open(_path.Parent);
+            Check(Interop.Files.Status(source, _target.Leaf, out Interop.FileStatus status), "look at the hard link's target of", entry);
+            if (status.IsDirectory)
+                throw TarError.Invalid("it is a hard link to a directory", entry.Name);
+            Interop.FileResult result = Interop.Files.MakeLink(source, _target.Leaf, parent.Handle, _path.Leaf);
+            bool same = result.Exists
+                && Interop.Files.Status(parent.Handle, _path.Leaf, out Interop.FileStatus existing).Ok
+                && existing.Inode == status.Inode && existing.Device == status.Device;
+            if (result.Ok || same)
+            {
+                _metadata.ApplyToHardLink(parent.Handle, _path.Leaf, entry);
+                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                return;
+            }
+            if (!result.Missing)
+                Replace(result, parent, "make the hard link", entry);
+        }
+        throw KeepsChanging(entry);
+    }
+
+    // The directory of a hard link's target, resolved inside the root, with the target in it: brought up from a lower layer where it is only there.
+    private SafeFileHandle OpenTarget(TarEntry entry)
+    {
+        SafeFileHandle? directory = _tree.Find(_target.Parent);
+        if (directory is not null)
+        {
+            Interop.FileResult found = Interop.Files.Status(directory, _target.Leaf, out Interop.FileStatus target);
+            if (found.Ok && !(_tree.IsOverlay && target.IsWhiteout))
+            {
+                Check(Interop.Files.Status(directory, out Interop.FileStatus status), "look at", entry);
+                _linksToBase |= _tree.Directories.Find(status) is not { } record || !_unpacked.Contains(record.Id, _target.Leaf);
+                return directory;
+            }
+            directory.Dispose();
+            if (found.Ok || !found.Missing)
+                throw TarError.Invalid("it is a hard link to something that is not there", entry.Name);
+        }
+        if (_tree.IsOverlay)
+        {
+            using MergedDirectory merged = _tree.OpenMerged(_target.Parent);
+            if (CopyUp.CopyFile(merged, _target.Leaf, _tree.Attributes, _cancellationToken))
+            {
+                _linksToBase = true;
+                Check(Interop.Files.OpenPathDirectory(merged.Handle, "."u8, out SafeFileHandle handle), "open the target's directory of", entry);
+                return handle;
+            }
+        }
+        throw TarError.Invalid("it is a hard link to something that is not there", entry.Name);
+    }
+
+    // Makes room for an entry; the parent is opened anew, as the path to it may lead elsewhere now.
+    private TreeDirectory Replace(Interop.FileResult result, TreeDirectory parent, string operation, TarEntry entry)
+    {
+        if (!result.Exists)
+            throw result.ToException(operation, ArchiveText.Safe(entry.Name));
+        _cancellationToken.ThrowIfCancellationRequested();
+        _remover.Remove(parent.Handle, _path.Leaf);
+        return _tree.Open(_path.Parent);
+    }
+
+    private async ValueTask WriteAsync(SafeFileHandle file, TarEntry entry)
+    {
+        if (entry.Sparse is not { } sparse)
+        {
+            await WriteAsync(file, 0, entry.StoredSize, entry).ConfigureAwait(false);
+            return;
+        }
+        foreach ((long offset, long length) in sparse.Pieces)
+            await WriteAsync(file, offset, length, entry).ConfigureAwait(false);
+        Check(Interop.Files.SetLength(file, sparse.RealSize), "set the size of", entry);
+    }
+
+    private async ValueTask WriteAsync(SafeFileHandle file, long offset, long length, TarEntry entry)
+    {
+        while (length > 0 && await _reader.FillAsync(_cancellationToken).ConfigureAwait(false))
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            ReadOnlySpan<byte> data = _reader.Data[..(int)Math.Min(_reader.Data.Length, length)];
+            Check(Interop.Files.Write(file, data, offset), "write", entry);
+            _reader.Advance(data.Length);
+            offset += data.Length;
+            length -= data.Length;
+        }
+    }
+
+    // Last of all, as every entry made in a directory changed them; those of a directory that no entry describes are put back.
+    private void SetDirectoryTimes()
+    {
+        foreach (DirectoryRecord record in _tree.Directories.Records)
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            using SafeFileHandle? handle = _tree.Find(record.Path);
+            if (handle is null
+                || !Interop.Files.Status(handle, out Interop.FileStatus status).Ok
+                || status.Inode != record.Inode || status.Device != record.Device)
+            {
+                continue; // another process moved it away
+            }
+            Interop.FileResult result = Interop.Files.SetTimes(handle, "."u8, record.AccessTime, record.ModifyTime);
+            if (!result.Ok)
+                throw result.ToException("set the times of", ArchiveText.Safe(record.Path));
+        }
+    }
+
+    private static ContainerdException KeepsChanging(TarEntry entry)
+    {
+        string safe = ArchiveText.Safe(entry.Name);
+        return new ContainerdException(ErrorKind.Unavailable, $"Cannot apply the layer's entry '{safe}': another process keeps changing the tree.") { Subject = safe };
+    }
+
+    private static void Check(Interop.FileResult result, string operation, TarEntry entry)
+    {
+        if (!result.Ok)
+            throw result.ToException(operation, ArchiveText.Safe(entry.Name));
+    }
+}

@@ -1,0 +1,12 @@
+using Containerd.Conformance;
+
+namespace Containerd.Snapshots.Tests;
+
+[TestFixture(LayerTreeForm.Bind, true)]
+[TestFixture(LayerTreeForm.Bind, false)]
+[TestFixture(LayerTreeForm.Overlay, true)]
+[TestFixture(LayerTreeForm.Overlay, false)]
+public sealed class TarLayerApplierConformanceTests(LayerTreeForm form, bool confinedLookup) : LayerApplierConformance(form)
+{
+    protected override ILayerApplier CreateApplier() => new TarLayerApplier(new TarLayerApplierOptions { UseConfinedLookup = confinedLookup });
+}

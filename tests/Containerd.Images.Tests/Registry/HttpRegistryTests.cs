@@ -155,7 +155,7 @@ public sealed class HttpRegistryTests
     [Test]
     public async Task ABrokenBodyIsResumedWhereItBroke()
     {
-        await using var server = new ScriptedServer(async (request, stream, _) =>
+        await using var server = new ScriptedServer(async (request, stream, token) =>
         {
             int from = RangeOf(request);
             if (from > 150_000)
@@ -164,7 +164,7 @@ public sealed class HttpRegistryTests
                 return;
             }
             await HeadAsync(stream, from == 0 ? 200 : 206, $"Content-Length: {Blob.Length - from}", $"Content-Range: bytes {from}-{Blob.Length - 1}/{Blob.Length}");
-            await stream.WriteAsync(Blob.AsMemory(from, 60_000 > Blob.Length - from ? Blob.Length - from : 60_000));
+            await stream.WriteAsync(Blob.AsMemory(from, Math.Min(60_000, Blob.Length - from)), token);
         });
         using HttpRegistry registry = NewRegistry(maxRetries: 1);
         Assert.That(await FetchAsync(registry, server), Is.EqualTo(Blob));
@@ -174,11 +174,11 @@ public sealed class HttpRegistryTests
     [Test]
     public async Task ABodyThatNeverGoesOnFails()
     {
-        await using var server = new ScriptedServer(async (request, stream, _) =>
+        await using var server = new ScriptedServer(async (request, stream, token) =>
         {
             int from = RangeOf(request);
             await HeadAsync(stream, from == 0 ? 200 : 206, $"Content-Length: {Blob.Length - from}", $"Content-Range: bytes {from}-{Blob.Length - 1}/{Blob.Length}");
-            await stream.WriteAsync(Blob.AsMemory(0, from == 0 ? 100 : 0));
+            await stream.WriteAsync(Blob.AsMemory(0, from == 0 ? 100 : 0), token);
         });
         using HttpRegistry registry = NewRegistry(maxRetries: 2);
         Assert.That(() => FetchAsync(registry, server), Fails(ErrorKind.Unavailable));
@@ -222,11 +222,11 @@ public sealed class HttpRegistryTests
     [Test]
     public async Task NoMoreBytesComeThanTheDescriptorSays()
     {
-        await using var server = new ScriptedServer(async (_, stream, _) =>
+        await using var server = new ScriptedServer(async (_, stream, token) =>
         {
             await HeadAsync(stream, 200);
-            await stream.WriteAsync(Blob);
-            await stream.WriteAsync(Blob);
+            await stream.WriteAsync(Blob, token);
+            await stream.WriteAsync(Blob, token);
         });
         using HttpRegistry registry = NewRegistry();
         Assert.That(await FetchAsync(registry, server), Is.EqualTo(Blob));

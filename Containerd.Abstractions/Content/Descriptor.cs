@@ -55,9 +55,9 @@ public sealed record Descriptor
     [JsonPropertyName("artifactType"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? ArtifactType { get; init; }
 
-    /// <summary>JSON members that the specification does not know, kept for the round trip; null for none.</summary>
+    /// <summary>JSON members that the specification does not know, kept for the round trip; null for none. Settable for source-generated serialisers only, which cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <inheritdoc/>
     public bool Equals(Descriptor? other) =>

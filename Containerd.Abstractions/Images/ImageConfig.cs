@@ -46,7 +46,7 @@ public sealed record ImageConfig
     [JsonPropertyName("StopSignal"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? StopSignal { get; init; }
 
-    /// <summary>JSON members that the specification does not know; null for none.</summary>
+    /// <summary>JSON members that the specification does not know; null for none. Settable for source-generated serialisers only, which cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 }

@@ -34,9 +34,9 @@ public sealed record Platform
     [JsonPropertyName("os.features"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? OsFeatures { get; init; }
 
-    /// <summary>JSON members that the specification does not know, kept for the round trip; null for none. Not part of equality.</summary>
+    /// <summary>JSON members that the specification does not know, kept for the round trip; null for none. Not part of equality. Settable for source-generated serialisers only, which cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <summary>The platform of this process.</summary>
     public static Platform Current { get; } = new Platform

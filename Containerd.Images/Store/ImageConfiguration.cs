@@ -49,9 +49,9 @@ public sealed record ImageConfiguration
     [JsonPropertyName("rootfs"), JsonRequired]
     public required ImageRootFileSystem RootFileSystem { get; init; }
 
-    /// <summary>JSON members that this type does not know, <c>history</c> among them; null for none.</summary>
+    /// <summary>JSON members that this type does not know, <c>history</c> among them; null for none. Settable for source-generated serialisers only, which cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <summary>What it runs on; null where it does not say.</summary>
     [JsonIgnore]

@@ -41,9 +41,9 @@ public sealed record ImageManifest
     [JsonPropertyName("annotations"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Annotations { get; init; }
 
-    /// <summary>JSON members that the specification does not know; null for none.</summary>
+    /// <summary>JSON members that the specification does not know; null for none. Settable for source-generated serialisers only, which cannot initialise it.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    public IDictionary<string, JsonElement>? ExtensionData { get; set; }
 
     /// <summary>Reads a manifest.</summary>
     /// <param name="json">The bytes, already verified against their descriptor.</param>

@@ -21,7 +21,7 @@ namespace Containerd.Images;
 [JsonSerializable(typeof(List<DockerArchiveImage>))]
 internal sealed partial class ImageJson : JsonSerializerContext
 {
-    /// <summary>Reads a document that came from outside.</summary>
+    /// <summary>Reads a document that came from outside. Values that a type refuses, as a negative size, come out of generated code as they are thrown.</summary>
     public static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type, string what)
         where T : class
     {
@@ -29,7 +29,7 @@ internal sealed partial class ImageJson : JsonSerializerContext
         {
             return JsonSerializer.Deserialize(json, type) ?? throw new JsonException("it is null");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or ArgumentException)
         {
             throw new ContainerdException(ErrorKind.DataCorrupted, $"{what} is not valid: {Excerpt.Of(e.Message)}", e) { Subject = what };
         }

@@ -301,7 +301,6 @@ public abstract class ContentStoreConformance
     /// <summary>References that break the rule are refused.</summary>
     [TestCase("")]
     [TestCase("new\nline")]
-    [TestCase("lone \ud800 surrogate")]
     public void AReferenceMustFollowTheRule(string reference) =>
         Assert.That(() => _store.OpenWriterAsync(reference), Fails(ErrorKind.InvalidArgument));
 
@@ -316,6 +315,7 @@ public abstract class ContentStoreConformance
         }
         Assert.That(await _store.ListIngestsAsync().ToListAsync(), Has.Count.EqualTo(5));
         Assert.That(() => _store.OpenWriterAsync(new string('x', 513)), Fails(ErrorKind.InvalidArgument));
+        Assert.That(() => _store.OpenWriterAsync("lone \ud800 surrogate"), Fails(ErrorKind.InvalidArgument));
     }
 
     /// <summary>Deleting content does not disturb who reads it (containerd: DeleteWhileOpen).</summary>

@@ -25,8 +25,10 @@ public interface ILayerApplier
     /// <see cref="ErrorKind.InvalidArgument"/>: an entry that no tree can have (a name, a device number, a link target). -or-
     /// <see cref="ErrorKind.NotSupported"/>: an unknown compression, media type or entry type. -or-
     /// <see cref="ErrorKind.ResourceExhausted"/>: a limit was exceeded, which the message names, or the disk is full. -or-
-    /// <see cref="ErrorKind.PermissionDenied"/>: an owner, device or attribute may not be set.
-    /// After any of them the tree is in an undefined state and is to be removed.</exception>
+    /// <see cref="ErrorKind.PermissionDenied"/>: an owner, device or attribute may not be set. -or-
+    /// <see cref="ErrorKind.NotFound"/>: a directory of the mounts is missing. -or-
+    /// <see cref="ErrorKind.Unavailable"/>: another process keeps changing the tree.
+    /// What <paramref name="content"/> throws when it is read comes through as it is. After any of them the tree is in an undefined state and is to be removed.</exception>
     Task<LayerApplyResult> ApplyAsync(
         Descriptor layer,
         Stream content,

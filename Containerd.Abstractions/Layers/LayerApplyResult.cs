@@ -13,8 +13,8 @@ public sealed record LayerApplyResult
     public required long Entries { get; init; }
 
     /// <summary>
-    /// Whether the result depended on what was beneath: a parent directory that the archive does not describe, or a hard link to a file of a lower
-    /// layer. Such a tree cannot be put over another base.
+    /// Whether the result depended on what was beneath: a parent directory that the archive does not describe, a hard link to a file of a lower
+    /// layer, a whiteout in a tree that keeps none. Such a tree cannot be put over another base. True also where that cannot be excluded.
     /// </summary>
     public required bool DependsOnBase { get; init; }
 }

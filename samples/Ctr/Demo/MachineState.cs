@@ -9,15 +9,15 @@ internal sealed class MachineState
 
     /// <summary>Looks at the machine.</summary>
     /// <param name="marker">What the demo's directories and cgroups have in their names: a process is the demo's where its command line or its cgroup has it.</param>
-    /// <param name="roots">The directories that the demo keeps its files in.</param>
-    public static MachineState Take(string marker, params string[] roots) => new(new Dictionary<string, HashSet<string>>
+    /// <param name="directories">The directories that the demo keeps its files in.</param>
+    public static MachineState Take(string marker, params string[] directories) => new(new Dictionary<string, HashSet<string>>
     {
         ["mounts"] = [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4])],
         ["network links"] = [.. Children("/sys/class/net")],
         ["network namespaces"] = [.. Children("/run/netns")],
         ["cgroups"] = [.. Directory.EnumerateDirectories("/sys/fs/cgroup", "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true })],
         ["processes"] = [.. Processes(marker)],
-        ["files"] = [.. roots.Where(Directory.Exists)],
+        ["files"] = [.. directories.Where(Directory.Exists)],
     });
 
     /// <summary>What is there now and was not before, as <c>kind: name</c>.</summary>

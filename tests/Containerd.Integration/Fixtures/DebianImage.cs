@@ -28,8 +28,8 @@ internal sealed class DebianImage
 
     public required Digest DamagedLayer { get; init; }
 
-    /// <summary>The same image as <see cref="ByTag"/>, as an OCI layout directory and its tag in it.</summary>
-    public required string Layout { get; init; }
+    /// <summary>The same image as <see cref="ByTag"/>, as an OCI archive that skopeo wrote.</summary>
+    public required string Archive { get; init; }
 
     public static Task<DebianImage> GetAsync() => Instance.Value;
 
@@ -60,6 +60,9 @@ internal sealed class DebianImage
         byte[] damaged = await PushAsync("damaged", "damaged:test");
         await PutIndexAsync(registry.Host, (Platform.Current, test), (Platform.Parse("linux/s390x"), other));
 
+        string archive = Path.Join(scratch, "image.tar");
+        await Shell.RunAsync("skopeo", "copy", "--quiet", $"oci:{layout}:test", $"oci-archive:{archive}");
+
         Digest damagedLayer = Digest.Parse(JsonNode.Parse(damaged)!["layers"]![0]!["digest"]!.GetValue<string>());
         registry.ChangeOneByte(damagedLayer);
         return new DebianImage
@@ -67,7 +70,7 @@ internal sealed class DebianImage
             Registry = registry.Host,
             ByDigest = $"{registry.Host}/debian@{Digest.Sha256(test)}",
             DamagedLayer = damagedLayer,
-            Layout = $"{layout}:test",
+            Archive = archive,
         };
 
         async Task BuildAsync(string tag, string architecture, params string[] layers)

@@ -7,9 +7,9 @@ using Microsoft.Extensions.Options;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers what Containerd.Snapshots implements.</summary>
-public static class ServiceCollectionExtensions
+public static class ContainerdSnapshotsServiceCollectionExtensions
 {
-    /// <summary>Adds <see cref="OverlaySnapshotter"/> as <see cref="ISnapshotter"/> and <see cref="LinuxMounter"/> as <see cref="IMounter"/>, where none is registered yet.</summary>
+    /// <summary>Adds <see cref="OverlaySnapshotter"/> as <see cref="ISnapshotter"/>, <see cref="LinuxMounter"/> as <see cref="IMounter"/> and <see cref="TarLayerApplier"/> as <see cref="ILayerApplier"/>, where none is registered yet.</summary>
     /// <remarks>
     /// Singletons; the store is opened when the snapshotter is first asked for, and closed with the provider. An <see cref="ILoggerFactory"/> and a
     /// <see cref="TimeProvider"/> are used where they are registered. Change how mounts are made with
@@ -28,6 +28,8 @@ public static class ServiceCollectionExtensions
             provider.GetRequiredService<IOptions<LinuxMounterOptions>>().Value, provider.GetService<TimeProvider>()));
         services.TryAddSingleton<ISnapshotter>(provider => new OverlaySnapshotter(
             provider.GetRequiredService<IOptions<OverlaySnapshotterOptions>>().Value, provider.GetService<ILoggerFactory>(), provider.GetService<TimeProvider>()));
+        services.TryAddSingleton<ILayerApplier>(provider => new TarLayerApplier(
+            provider.GetRequiredService<IOptions<TarLayerApplierOptions>>().Value, provider.GetRequiredService<IMounter>(), provider.GetService<ILoggerFactory>()));
         return services;
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers Containerd.Images.</summary>
-public static class ServiceCollectionExtensions
+public static class ContainerdImagesServiceCollectionExtensions
 {
     /// <summary>
     /// Adds <see cref="ImageService"/> and what it is made of: <see cref="IContentStore"/>, <see cref="IImageStore"/> and <see cref="IRegistry"/>, each unless

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers Containerd.Network.</summary>
-public static class ServiceCollectionExtensions
+public static class ContainerdNetworkServiceCollectionExtensions
 {
     /// <summary>Adds a <see cref="RouteNetlinkClient"/> for the namespace of this process, its <see cref="NetworkLinks"/>,
     /// <see cref="NetworkAddresses"/> and <see cref="NetworkRoutes"/>, and a <see cref="VethAttacher"/> as

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Containerd;
+using Containerd.Execution;
+using Containerd.Images;
+using Containerd.Network;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Ctr;
+
+/// <summary>The five packages composed over the roots that the command line names. Nothing is opened before it is asked for.</summary>
+internal sealed class Suite : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly HashSet<string> _plainHttp = [];
+
+    public Suite(string root, string state, string? runtime, bool verbose)
+    {
+        (Root, State) = (Path.GetFullPath(root), Path.GetFullPath(state));
+        var services = new ServiceCollection();
+        if (verbose)
+            services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        if (runtime is not null)
+            services.AddSingleton<IOciRuntime>(new OciRuntime(new OciRuntimeOptions { Dialect = DialectOf(runtime), Program = runtime, StateRoot = Path.Join(State, "runtime") }));
+        _services = services
+            .AddContainerdImages(images =>
+            {
+                images.Root = Path.Join(Root, "images");
+                images.Registry.PlainHttpHosts.UnionWith(_plainHttp);
+            })
+            .AddContainerdSnapshots(snapshots => snapshots.Root = Path.Join(Root, "snapshots"))
+            .AddContainerdExecution(execution =>
+            {
+                execution.StateRoot = Path.Join(State, "containers");
+                execution.CgroupParent = $"/{Path.GetFileName(State)}";
+            })
+            .AddContainerdNetwork()
+            .BuildServiceProvider();
+    }
+
+    public static Suite Open(ParseResult parse, string suffix = "") => new(
+        parse.GetRequiredValue(GlobalOptions.Root) + suffix,
+        parse.GetRequiredValue(GlobalOptions.State) + suffix,
+        parse.GetValue(GlobalOptions.Runtime),
+        parse.GetValue(GlobalOptions.Verbose));
+
+    /// <summary>Where images and snapshots are.</summary>
+    public string Root { get; }
+
+    /// <summary>Where the state of containers is.</summary>
+    public string State { get; }
+
+    public ImageService Images => _services.GetRequiredService<ImageService>();
+
+    public IContentStore Content => _services.GetRequiredService<IContentStore>();
+
+    public ISnapshotter Snapshotter => _services.GetRequiredService<ISnapshotter>();
+
+    public ILayerApplier Applier => _services.GetRequiredService<ILayerApplier>();
+
+    public NetworkLinks Links => _services.GetRequiredService<NetworkLinks>();
+
+    public NetworkAddresses Addresses => _services.GetRequiredService<NetworkAddresses>();
+
+    public ContainerHost Containers => _services.GetRequiredService<ContainerHost>();
+
+    /// <summary>From now on this registry is spoken to without TLS. To be said before the first use of <see cref="Images"/>.</summary>
+    public void UsePlainHttp(string registry) => _plainHttp.Add(registry);
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    private static RuntimeDialect DialectOf(string program) => Path.GetFileName(program) switch
+    {
+        "crun" => RuntimeDialect.Crun,
+        "runsc" => RuntimeDialect.Runsc,
+        _ => RuntimeDialect.Runc,
+    };
+}

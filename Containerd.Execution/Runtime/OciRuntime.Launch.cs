@@ -1,0 +1,136 @@
+using System.Globalization;
+
+namespace Containerd.Execution;
+
+// The verbs that leave a process behind, or run one in the foreground.
+public sealed partial class OciRuntime
+{
+
+    /// <inheritdoc/>
+    public async Task<int> CreateAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        string pidFile = Path.Join(BundlePath(id, bundle), "init.pid");
+        List<string> arguments = ["create", "--bundle", Path.GetFullPath(bundle), "--pid-file", pidFile, .. Console(options), id];
+        await LaunchAsync("create", id, arguments, options, () => DeleteLeftoverAsync(id, bundle), cancellationToken).ConfigureAwait(false);
+        return await ReadPidFileAsync(pidFile, "create", id).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<int> RunAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        List<string> arguments = ["run", "--bundle", BundlePath(id, bundle), .. Console(options), id];
+        return LaunchAsync("run", id, arguments, options, () => DeleteLeftoverAsync(id, bundle), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<int> ExecAsync(string id, string processFile, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        string pidFile = PidFileOf(id, processFile);
+        List<string> arguments = ["exec", "--detach", "--process", Path.GetFullPath(processFile), "--pid-file", pidFile, .. Console(options), id];
+        await LaunchAsync("exec", id, arguments, options, () => KillByPidFileAsync(pidFile), cancellationToken).ConfigureAwait(false);
+        return await ReadPidFileAsync(pidFile, "exec", id).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<int> RunExecAsync(string id, string processFile, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        string pidFile = PidFileOf(id, processFile);
+        List<string> arguments = ["exec", "--process", Path.GetFullPath(processFile), "--pid-file", pidFile, .. Console(options), id];
+        return LaunchAsync("exec", id, arguments, options, () => KillByPidFileAsync(pidFile), cancellationToken);
+    }
+
+    /// <summary>Starts a verb and waits for the runtime's process to end.</summary>
+    /// <param name="verb">The verb.</param>
+    /// <param name="id">The container.</param>
+    /// <param name="arguments">The verb and what follows it.</param>
+    /// <param name="options">How to launch it.</param>
+    /// <param name="undo">Ends and removes what a runtime that was killed may have left.</param>
+    /// <param name="cancellationToken">Kills the runtime's process.</param>
+    /// <returns>Its exit code, which is not the runtime's own failure.</returns>
+    private async Task<int> LaunchAsync(
+        string verb, string id, List<string> arguments, RuntimeLaunchOptions? options, Func<Task> undo, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        string path = RuntimeProgram.Find(program, verb);
+        using var log = new RuntimeLog();
+        var command = new RuntimeCommand(
+            path,
+            [.. GlobalArguments(log), .. arguments],
+            [.. RuntimeEnvironment.Variables().Select(variable => $"{variable.Key}={variable.Value}")]);
+        using ChildProcess child = await RuntimeLauncher.StartAsync(command, options ?? new RuntimeLaunchOptions(), verb).ConfigureAwait(false);
+        WaitStatus? status;
+        try
+        {
+            status = await child.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            child.Kill();
+            await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+            await undo().ConfigureAwait(false);
+            throw;
+        }
+        (IReadOnlyList<string> messages, string? error) = log.Read();
+        if (status is { Code: 0 } || (status is { Code: not null } && error is null && verb is "run" or "exec" && dialect.HasJsonLog))
+            return status.Value.Code!.Value;
+        string said = error ?? (status is { Signal: { } signal } ? $"the runtime's own process was ended by {new Signal(signal)}" : "");
+        throw Failed(verb, id, status?.Code, said, messages);
+    }
+
+    /// <summary>Deletes what a killed create or run left, unless the ID is another bundle's.</summary>
+    private async Task DeleteLeftoverAsync(string id, string bundle)
+    {
+        RuntimeState? state = await FindAsync(id, CancellationToken.None).ConfigureAwait(false);
+        if (state is null || Path.GetFullPath(state.Bundle) == Path.GetFullPath(bundle))
+            await DeleteAsync(id, force: true, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>Kills the process of an exec whose runtime was killed: it is not the runtime's to take with it.</summary>
+    private static async Task KillByPidFileAsync(string pidFile)
+    {
+        // The runtime is dead by now, so the file is there or never will be.
+        if (await TryReadPidAsync(pidFile).ConfigureAwait(false) is { } pid)
+        {
+            using var process = Interop.OpenProcess(pid);
+            if (process is not null)
+                _ = Interop.SendSignal(process, Signal.Kill.Number);
+        }
+    }
+
+    private static string BundlePath(string id, string bundle)
+    {
+        ContainerId.Validate(id);
+        ArgumentException.ThrowIfNullOrEmpty(bundle);
+        return Path.GetFullPath(bundle);
+    }
+
+    private static string PidFileOf(string id, string processFile)
+    {
+        ContainerId.Validate(id);
+        ArgumentException.ThrowIfNullOrEmpty(processFile);
+        string pidFile = $"{Path.GetFullPath(processFile)}.pid";
+        // A file of an earlier run with this process file would name somebody else's process by now.
+        File.Delete(pidFile);
+        return pidFile;
+    }
+
+    private static IEnumerable<string> Console(RuntimeLaunchOptions? options) =>
+        options?.ConsoleSocketPath is { } socket ? ["--console-socket", socket] : [];
+
+    private async Task<int> ReadPidFileAsync(string pidFile, string verb, string id) =>
+        await TryReadPidAsync(pidFile).ConfigureAwait(false)
+        ?? throw new OciRuntimeException(ErrorKind.Unknown, $"{Name} {verb} of container '{id}' succeeded but left no process ID in '{pidFile}'.") { Verb = verb, ContainerId = id, Subject = id };
+
+    private static async Task<int?> TryReadPidAsync(string pidFile)
+    {
+        try
+        {
+            string text = await File.ReadAllTextAsync(pidFile).ConfigureAwait(false);
+            return int.TryParse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) && pid > 0 ? pid : null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+}

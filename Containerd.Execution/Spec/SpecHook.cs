@@ -1,0 +1,25 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Containerd.Execution;
+
+/// <summary>One program to run.</summary>
+/// <remarks>Immutable; unknown members survive a round trip. Source: runtime-spec v1.2 config.md §POSIX-platform Hooks.</remarks>
+public sealed record SpecHook
+{
+    /// <summary>Absolute path.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Its arguments, its name first; null for its path alone.</summary>
+    public IReadOnlyList<string>? Args { get; init; }
+
+    /// <summary>Its environment as NAME=VALUE.</summary>
+    public IReadOnlyList<string>? Env { get; init; }
+
+    /// <summary>Seconds until it is killed; null for no limit.</summary>
+    public int? Timeout { get; init; }
+
+    /// <summary>JSON members that this version does not know; null for none.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+}

@@ -5,13 +5,15 @@ namespace Containerd.Execution;
 // The verbs that leave a process behind, or run one in the foreground.
 public sealed partial class OciRuntime
 {
+    private const int PidFilePollMilliseconds = 5;
+    private const int PidFilePatienceMilliseconds = 2000;
 
     /// <inheritdoc/>
     public async Task<int> CreateAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
     {
         string pidFile = Path.Join(BundlePath(id, bundle), "init.pid");
         List<string> arguments = ["create", "--bundle", Path.GetFullPath(bundle), "--pid-file", pidFile, .. Console(options), id];
-        await LaunchAsync("create", id, arguments, options, () => DeleteLeftoverAsync(id, bundle), cancellationToken).ConfigureAwait(false);
+        await LaunchAsync("create", id, arguments, options, child => AbandonAsync(child, id, bundle), cancellationToken).ConfigureAwait(false);
         return await ReadPidFileAsync(pidFile, "create", id).ConfigureAwait(false);
     }
 
@@ -19,7 +21,7 @@ public sealed partial class OciRuntime
     public Task<int> RunAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
     {
         List<string> arguments = ["run", "--bundle", BundlePath(id, bundle), .. Console(options), id];
-        return LaunchAsync("run", id, arguments, options, () => DeleteLeftoverAsync(id, bundle), cancellationToken);
+        return LaunchAsync("run", id, arguments, options, child => AbandonAsync(child, id, bundle), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -27,7 +29,7 @@ public sealed partial class OciRuntime
     {
         string pidFile = PidFileOf(id, processFile);
         List<string> arguments = ["exec", "--detach", "--process", Path.GetFullPath(processFile), "--pid-file", pidFile, .. Console(options), id];
-        await LaunchAsync("exec", id, arguments, options, () => KillByPidFileAsync(pidFile), cancellationToken).ConfigureAwait(false);
+        await LaunchAsync("exec", id, arguments, options, child => AbandonExecAsync(child, pidFile), cancellationToken).ConfigureAwait(false);
         return await ReadPidFileAsync(pidFile, "exec", id).ConfigureAwait(false);
     }
 
@@ -36,7 +38,7 @@ public sealed partial class OciRuntime
     {
         string pidFile = PidFileOf(id, processFile);
         List<string> arguments = ["exec", "--process", Path.GetFullPath(processFile), "--pid-file", pidFile, .. Console(options), id];
-        return LaunchAsync("exec", id, arguments, options, () => KillByPidFileAsync(pidFile), cancellationToken);
+        return LaunchAsync("exec", id, arguments, options, child => AbandonExecAsync(child, pidFile), cancellationToken);
     }
 
     /// <summary>Starts a verb and waits for the runtime's process to end.</summary>
@@ -44,11 +46,11 @@ public sealed partial class OciRuntime
     /// <param name="id">The container.</param>
     /// <param name="arguments">The verb and what follows it.</param>
     /// <param name="options">How to launch it.</param>
-    /// <param name="undo">Ends and removes what a runtime that was killed may have left.</param>
-    /// <param name="cancellationToken">Kills the runtime's process.</param>
+    /// <param name="abandon">Ends the runtime's process, and everything that it has made so far.</param>
+    /// <param name="cancellationToken">Abandons the verb.</param>
     /// <returns>Its exit code, which is not the runtime's own failure.</returns>
     private async Task<int> LaunchAsync(
-        string verb, string id, List<string> arguments, RuntimeLaunchOptions? options, Func<Task> undo, CancellationToken cancellationToken)
+        string verb, string id, List<string> arguments, RuntimeLaunchOptions? options, Func<ChildProcess, Task> abandon, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         string path = RuntimeProgram.Find(program, verb);
@@ -65,9 +67,7 @@ public sealed partial class OciRuntime
         }
         catch (OperationCanceledException)
         {
-            child.Kill();
-            await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-            await undo().ConfigureAwait(false);
+            await abandon(child).ConfigureAwait(false);
             throw;
         }
         (IReadOnlyList<string> messages, string? error) = log.Read();
@@ -77,24 +77,37 @@ public sealed partial class OciRuntime
         throw Failed(verb, id, status?.Code, said, messages);
     }
 
-    /// <summary>Deletes what a killed create or run left, unless the ID is another bundle's.</summary>
-    private async Task DeleteLeftoverAsync(string id, string bundle)
+    /// <summary>Kills a create or run, and deletes what it has left unless the ID is another bundle's.</summary>
+    private async Task AbandonAsync(ChildProcess child, string id, string bundle)
     {
+        child.Kill();
+        await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         RuntimeState? state = await FindAsync(id, CancellationToken.None).ConfigureAwait(false);
         if (state is null || Path.GetFullPath(state.Bundle) == Path.GetFullPath(bundle))
             await DeleteAsync(id, force: true, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>Kills the process of an exec whose runtime was killed: it is not the runtime's to take with it.</summary>
-    private static async Task KillByPidFileAsync(string pidFile)
+    /// <summary>Kills the process of an exec, which does not die with the runtime's, and the runtime's.</summary>
+    private static async Task AbandonExecAsync(ChildProcess child, string pidFile)
     {
-        // The runtime is dead by now, so the file is there or never will be.
-        if (await TryReadPidAsync(pidFile).ConfigureAwait(false) is { } pid)
+        // Runtimes start the process first and tell its number then: it may be there already with nothing to find it by.
+        Task<WaitStatus?> exit = child.WaitAsync(CancellationToken.None);
+        int? pid;
+        for (long patience = Environment.TickCount64 + PidFilePatienceMilliseconds; ;)
         {
-            using var process = Interop.OpenProcess(pid);
+            pid = await TryReadPidAsync(pidFile).ConfigureAwait(false);
+            if (pid is not null || exit.IsCompleted || Environment.TickCount64 > patience)
+                break;
+            await Task.WhenAny(exit, Task.Delay(PidFilePollMilliseconds)).ConfigureAwait(false);
+        }
+        if (pid is not null)
+        {
+            using var process = Interop.OpenProcess(pid.Value);
             if (process is not null)
                 _ = Interop.SendSignal(process, Signal.Kill.Number);
         }
+        child.Kill();
+        await exit.ConfigureAwait(false);
     }
 
     private static string BundlePath(string id, string bundle)

@@ -117,8 +117,13 @@ public sealed partial class OciRuntime : IOciRuntime
         await RunVerbAsync("pause", id, [id], cancellationToken: cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async Task ResumeAsync(string id, CancellationToken cancellationToken = default) =>
+    public async Task ResumeAsync(string id, CancellationToken cancellationToken = default)
+    {
+        // crun thaws what is not frozen and calls it a success.
+        if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is { Status: not RuntimeStatus.Paused } state)
+            throw new OciRuntimeException(ErrorKind.FailedPrecondition, $"Container '{id}' is not paused but {state.Status}.") { Verb = "resume", ContainerId = id, Subject = id };
         await RunVerbAsync("resume", id, [id], cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
     public async Task UpdateAsync(string id, ReadOnlyMemory<byte> resources, CancellationToken cancellationToken = default) =>

@@ -42,12 +42,10 @@ public sealed record RuntimeDialect
         Program = "crun",
         ErrorPatterns =
         [
-            // crun tells of an unknown container by the file it misses, but of one that has ended by the kernel's words.
-            new("is not in the stopped state", ErrorKind.FailedPrecondition),
-            new("is not running", ErrorKind.NotFound, "kill"),
+            // crun tells of a container that runs by the start-up FIFO that is no longer there, and of an unknown one by its state file.
+            new("exec.fifo", ErrorKind.FailedPrecondition, "start"),
+            new("is not in `created` or `stopped` state", ErrorKind.FailedPrecondition),
             new("is not running", ErrorKind.FailedPrecondition),
-            new("is not paused", ErrorKind.FailedPrecondition),
-            new("cannot start a container", ErrorKind.FailedPrecondition),
             .. CommonPatterns,
         ],
     };

@@ -44,6 +44,10 @@ public sealed record SpecLinux
     public string? MountLabel { get; init; }
 
     /// <summary>JSON members that this version does not know; null for none.</summary>
-    [JsonExtensionData]
-    public IDictionary<string, JsonElement>? ExtensionData { get; init; }
+    [JsonIgnore]
+    public IDictionary<string, JsonElement>? ExtensionData { get => Unknown; init => Unknown = value; }
+
+    // A source-generated serializer cannot fill an extension property that is init-only.
+    [JsonInclude, JsonExtensionData]
+    internal IDictionary<string, JsonElement>? Unknown { get; set; }
 }

@@ -5,15 +5,15 @@ namespace Containerd.Execution;
 // The verbs that leave a process behind, or run one in the foreground.
 public sealed partial class OciRuntime
 {
-    private const int PidFilePollMilliseconds = 5;
-    private const int PidFilePatienceMilliseconds = 2000;
+    private const int AbandonPollMilliseconds = 5;
+    private const int AbandonPatienceMilliseconds = 2000;
 
     /// <inheritdoc/>
     public async Task<int> CreateAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
     {
         string pidFile = Path.Join(BundlePath(id, bundle), "init.pid");
         List<string> arguments = ["create", "--bundle", Path.GetFullPath(bundle), "--pid-file", pidFile, .. Console(options), id];
-        await LaunchAsync("create", id, arguments, options, child => AbandonAsync(child, id, bundle), cancellationToken).ConfigureAwait(false);
+        await LaunchAsync("create", id, arguments, options, child => AbandonAsync(child, () => DeleteOwnAsync(id, bundle), id, bundle), cancellationToken).ConfigureAwait(false);
         return await ReadPidFileAsync(pidFile, "create", id).ConfigureAwait(false);
     }
 
@@ -21,7 +21,7 @@ public sealed partial class OciRuntime
     public Task<int> RunAsync(string id, string bundle, RuntimeLaunchOptions? options = null, CancellationToken cancellationToken = default)
     {
         List<string> arguments = ["run", "--bundle", BundlePath(id, bundle), .. Console(options), id];
-        return LaunchAsync("run", id, arguments, options, child => AbandonAsync(child, id, bundle), cancellationToken);
+        return LaunchAsync("run", id, arguments, options, child => AbandonAsync(child, () => KillOwnAsync(id, bundle), id, bundle), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -67,7 +67,14 @@ public sealed partial class OciRuntime
         }
         catch (OperationCanceledException)
         {
-            await abandon(child).ConfigureAwait(false);
+            try
+            {
+                await abandon(child).ConfigureAwait(false);
+            }
+            catch (OciRuntimeException e)
+            {
+                throw new OperationCanceledException($"{Name} {verb} of container '{id}' was cancelled, but what it had made may remain: {e.Message}", e, cancellationToken);
+            }
             throw;
         }
         (IReadOnlyList<string> messages, string? error) = log.Read();
@@ -77,15 +84,50 @@ public sealed partial class OciRuntime
         throw Failed(verb, id, status?.Code, said, messages);
     }
 
-    /// <summary>Kills a create or run, and deletes what it has left unless the ID is another bundle's.</summary>
-    private async Task AbandonAsync(ChildProcess child, string id, string bundle)
+    /// <summary>Ends a create or run, and deletes what it has made unless the ID is another bundle's.</summary>
+    /// <remarks>
+    /// A runtime that is killed between making the process and writing its state leaves a process that nobody can find (runc#4534, and crun's run). So it is
+    /// given the time to write its state, and killed only where it does not get there.
+    /// </remarks>
+    private async Task AbandonAsync(ChildProcess child, Func<Task> end, string id, string bundle)
     {
-        child.Kill();
-        await child.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-        RuntimeState? state = await FindAsync(id, CancellationToken.None).ConfigureAwait(false);
-        if (state is null || Path.GetFullPath(state.Bundle) == Path.GetFullPath(bundle))
+        Task exit = child.WaitAsync(CancellationToken.None);
+        for (long patience = Environment.TickCount64 + AbandonPatienceMilliseconds; !exit.IsCompleted && Environment.TickCount64 < patience;)
+        {
+            if (await FindAsync(id, CancellationToken.None).ConfigureAwait(false) is { Status: not RuntimeStatus.Creating })
+                break;
+            await Task.WhenAny(exit, Task.Delay(AbandonPollMilliseconds)).ConfigureAwait(false);
+        }
+        await end().ConfigureAwait(false);
+        if (await Task.WhenAny(exit, Task.Delay(AbandonPatienceMilliseconds)).ConfigureAwait(false) != exit)
+            child.Kill();
+        await exit.ConfigureAwait(false);
+        await DeleteOwnAsync(id, bundle).ConfigureAwait(false);
+    }
+
+    private async Task DeleteOwnAsync(string id, string bundle)
+    {
+        if (await IsOwnAsync(id, bundle).ConfigureAwait(false))
             await DeleteAsync(id, force: true, CancellationToken.None).ConfigureAwait(false);
     }
+
+    /// <summary>Kills what a run in the foreground waits for: it deletes the container itself then.</summary>
+    private async Task KillOwnAsync(string id, string bundle)
+    {
+        try
+        {
+            if (await IsOwnAsync(id, bundle).ConfigureAwait(false))
+                await KillAsync(id, Signal.Kill).ConfigureAwait(false);
+        }
+        catch (OciRuntimeException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            // It ended meanwhile, or was never made.
+        }
+    }
+
+    // What has no state yet is ours as well: the runtime refuses an ID that somebody else has, and has answered by now.
+    private async Task<bool> IsOwnAsync(string id, string bundle) =>
+        await FindAsync(id, CancellationToken.None).ConfigureAwait(false) is not { } state || Path.GetFullPath(state.Bundle) == Path.GetFullPath(bundle);
 
     /// <summary>Kills the process of an exec, which does not die with the runtime's, and the runtime's.</summary>
     private static async Task AbandonExecAsync(ChildProcess child, string pidFile)
@@ -93,12 +135,12 @@ public sealed partial class OciRuntime
         // Runtimes start the process first and tell its number then: it may be there already with nothing to find it by.
         Task<WaitStatus?> exit = child.WaitAsync(CancellationToken.None);
         int? pid;
-        for (long patience = Environment.TickCount64 + PidFilePatienceMilliseconds; ;)
+        for (long patience = Environment.TickCount64 + AbandonPatienceMilliseconds; ;)
         {
             pid = await TryReadPidAsync(pidFile).ConfigureAwait(false);
             if (pid is not null || exit.IsCompleted || Environment.TickCount64 > patience)
                 break;
-            await Task.WhenAny(exit, Task.Delay(PidFilePollMilliseconds)).ConfigureAwait(false);
+            await Task.WhenAny(exit, Task.Delay(AbandonPollMilliseconds)).ConfigureAwait(false);
         }
         if (pid is not null)
         {

@@ -40,6 +40,7 @@ public sealed class ContainerSpecs : ContainerFixture
         Assert.That((await Host.GetAsync("service")).ProcessId, Is.EqualTo(container.ProcessId));
         await container.StartAsync();
         ExitStatus exit = await container.WaitAsync();
+        await TestContext.Out.WriteLineAsync($"code {(TimeProvider.System.GetUtcNow() - exit.ExitedAt).TotalMilliseconds:F0} ms after the end");
         Assert.That(exit, Is.EqualTo(new ExitStatus(7, null, exit.ExitedAt)));
         await container.DeleteAsync();
         Assert.That(container.Status, Is.EqualTo(ContainerStatus.Deleted));
@@ -302,7 +303,8 @@ public sealed class ContainerSpecs : ContainerFixture
             Assert.That((await killed.WaitAsync()).Code, Is.Null);
         }
         Assert.That(Directory.GetFiles(container.Bundle, "exec-*"), Is.Empty);
-        await using ContainerProcess last = await container.ExecAsync(new ExecOptions { Args = ["sleep", "1000"] });
+        await using ContainerProcess last = await container.ExecAsync(new ExecOptions { Args = ["sh", "-c", "echo up; sleep 1000"], Stdio = ContainerStdio.OutputPipes });
+        await last.StandardOutput!.ReadExactlyAsync(new byte[3]);
         await container.KillAsync();
         Assert.That((await last.WaitAsync()).Code, Is.EqualTo(137), "it ends with the container");
         await container.WaitAsync();

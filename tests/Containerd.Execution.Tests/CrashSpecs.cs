@@ -38,15 +38,19 @@ public sealed class CrashSpecs : ContainerFixture
         Assert.That((await again.RunAsync()).Code, Is.EqualTo(6));
     }
 
+    // Not a crash, but a process for the sake of its own: there is no way back from being a subreaper.
+    [Test]
+    public async Task SubreaperGivesEveryCodeAtOnce()
+    {
+        using Process host = StartHost("subreaper");
+        Assert.That(await host.StandardOutput.ReadToEndAsync(), Is.EqualTo("7 True\n137 SIGKILL\n"));
+        await host.WaitForExitAsync();
+        Assert.That(host.ExitCode, Is.Zero);
+    }
+
     private async Task KillHostAsync(string mode)
     {
-        string upper = Path.Join(Temporary, "victim");
-        using Process host = Process.Start(new ProcessStartInfo(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
-            [typeof(CrashSpecs).Assembly.Location, StateRoot, RuntimeRoot, CgroupParent, Lower, upper, mode])
-        {
-            RedirectStandardOutput = true,
-        })!;
+        using Process host = StartHost(mode);
         try
         {
             Assert.That(await host.StandardOutput.ReadLineAsync(), Is.EqualTo("up"));
@@ -57,4 +61,11 @@ public sealed class CrashSpecs : ContainerFixture
             await host.WaitForExitAsync();
         }
     }
+
+    private Process StartHost(string mode) => Process.Start(new ProcessStartInfo(
+        Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
+        [typeof(CrashSpecs).Assembly.Location, StateRoot, RuntimeRoot, CgroupParent, Lower, Path.Join(Temporary, "victim"), mode])
+    {
+        RedirectStandardOutput = true,
+    })!;
 }

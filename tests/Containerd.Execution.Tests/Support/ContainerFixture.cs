@@ -24,6 +24,7 @@ public abstract class ContainerFixture
     [SetUp]
     public void MakeHost()
     {
+        uppers = 0;
         directory = Directory.CreateTempSubdirectory("containers-").FullName;
         CgroupParent = $"/{Path.GetFileName(directory)}";
         Lower = Path.Join(directory, "lower");

@@ -10,6 +10,8 @@ internal static class Program
             await Console.Error.WriteLineAsync("This program is started by the crash tests.");
             return 2;
         }
+        if (mode == "subreaper")
+            return await RunAsSubreaperAsync(TestHosts.Create(stateRoot, runtimeRoot, cgroupParent, subreaper: true), lower, upper);
         ContainerHost host = TestHosts.Create(stateRoot, runtimeRoot, cgroupParent);
         Container container = await host.CreateAsync(
             "victim",
@@ -24,6 +26,21 @@ internal static class Program
             await Task.Delay(10);
         Console.WriteLine("up");
         await Task.Delay(Timeout.Infinite);
+        return 0;
+    }
+
+    private static async Task<int> RunAsSubreaperAsync(ContainerHost host, string lower, string upper)
+    {
+        await using Container started = await host.CreateAsync("started", TestHosts.Overlay(lower, upper), spec => spec.WithArgs("sh", "-c", "exit 7"));
+        await started.StartAsync();
+        ExitStatus exit = await started.WaitAsync();
+        Console.WriteLine($"{exit.Code} {(TimeProvider.System.GetUtcNow() - exit.ExitedAt).TotalMilliseconds < 500}");
+        await using Container run = await host.CreateAsync("run", TestHosts.Overlay(lower, Path.Join(upper, "run")), spec => spec.WithArgs("sleep", "1000"));
+        Task<ExitStatus> running = run.RunAsync();
+        while (run.Status != ContainerStatus.Running)
+            await Task.Delay(10);
+        await run.KillAsync();
+        Console.WriteLine($"{(await running).Code} {(await running).Signal}");
         return 0;
     }
 }

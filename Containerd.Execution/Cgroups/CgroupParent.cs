@@ -1,0 +1,45 @@
+using System.IO.Abstractions;
+
+namespace Containerd.Execution;
+
+/// <summary>The cgroup above all containers of a state root. Made by the runtime on the way to the first one; removed behind the last one, if it was not there before.</summary>
+/// <remarks>
+/// Runtimes make missing parents and then the container's own, one call after the other: a parent that is removed in between makes them fail. So
+/// every container holds a shared lock from before it is made, and only who gets it exclusively removes.
+/// </remarks>
+internal sealed class CgroupParent(IFileSystem fileSystem, string stateRoot, string path)
+{
+    private readonly string marker = Path.Join(stateRoot, "cgroups");
+    private readonly string lockFile = Path.Join(stateRoot, "lock");
+
+    /// <summary>Notes what is missing of the parent, and keeps it from being removed until the hold is disposed.</summary>
+    public IDisposable Hold()
+    {
+        var file = Interop.OpenLockFile(lockFile);
+        Interop.Lock(file, exclusive: false, wait: true);
+        string[] missing = [.. Ancestors().Where(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0)];
+        if (missing.Length > 0)
+            fileSystem.File.WriteAllLines(marker, missing);
+        return file;
+    }
+
+    /// <summary>Removes what was made of the parent, where no container of any process is left under it.</summary>
+    public void RemoveIfUnused()
+    {
+        using var file = Interop.OpenLockFile(lockFile);
+        if (!Interop.Lock(file, exclusive: true, wait: false) || !fileSystem.File.Exists(marker))
+            return;
+        string[] made = fileSystem.File.ReadAllLines(marker);
+        foreach (string ancestor in made)
+            CgroupRemoval.RemoveIfEmpty(ancestor);
+        if (made.All(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0))
+            fileSystem.File.Delete(marker);
+    }
+
+    // The parent and everything above it, deepest first.
+    private IEnumerable<string> Ancestors()
+    {
+        for (string? ancestor = path; ancestor is not (null or "/" or ""); ancestor = Path.GetDirectoryName(ancestor))
+            yield return ancestor;
+    }
+}

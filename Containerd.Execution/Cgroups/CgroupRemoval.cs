@@ -1,0 +1,96 @@
+using System.Globalization;
+
+namespace Containerd.Execution;
+
+/// <summary>Removes what a runtime left of a container's cgroup: it does when it is killed halfway, or when the container shared the host's process namespace.</summary>
+internal static class CgroupRemoval
+{
+    private const int Attempts = 50;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Kills every process in a cgroup and those beneath it, and removes them.</summary>
+    /// <param name="path">The cgroup, from the root of its hierarchy; what is no absolute path is systemd's and left to it.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <returns>How many processes were killed.</returns>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.Unavailable"/>: a process in it does not die.</exception>
+    public static async Task<int> RemoveAsync(string path, TimeProvider timeProvider)
+    {
+        int killed = 0;
+        if (!Path.IsPathRooted(path) || path.Trim('/').Length == 0)
+            return killed;
+        for (int attempt = 0; ; attempt++)
+        {
+            IReadOnlyList<string> directories = CgroupHierarchies.Directories(path);
+            if (directories.Count == 0)
+                return killed;
+            foreach (string directory in directories)
+                killed += KillAll(directory);
+            if (directories.All(TryRemoveTree))
+                return killed;
+            if (attempt == Attempts)
+                throw new ContainerdException(ErrorKind.Unavailable, $"Cgroup '{path}' cannot be removed: processes in it do not end.") { Subject = path };
+            await Task.Delay(Pause, timeProvider).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes a cgroup that is empty in every hierarchy where it is; one with children or processes stays.</summary>
+    public static void RemoveIfEmpty(string path)
+    {
+        foreach (string directory in CgroupHierarchies.Directories(path))
+            TryRemove(directory);
+    }
+
+    private static int KillAll(string directory)
+    {
+        int killed = 0;
+        foreach (string cgroup in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).Append(directory).ToArray())
+        {
+            foreach (int pid in Processes(cgroup))
+            {
+                using var process = Interop.OpenProcess(pid);
+                // Read again behind the handle: had the number been another process's by then, it would not be listed.
+                if (process is not null && Processes(cgroup).Contains(pid) && Interop.SendSignal(process, Signal.Kill.Number))
+                    killed++;
+            }
+        }
+        return killed;
+    }
+
+    private static int[] Processes(string cgroup)
+    {
+        try
+        {
+            return [.. File.ReadLines(Path.Join(cgroup, "cgroup.procs")).Select(line => int.Parse(line, CultureInfo.InvariantCulture)).Where(pid => pid > 0)];
+        }
+        catch (IOException)
+        {
+            // Removed meanwhile: nothing is in it.
+            return [];
+        }
+    }
+
+    private static bool TryRemoveTree(string directory)
+    {
+        foreach (string child in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).OrderByDescending(child => child.Length).ToArray())
+            TryRemove(child);
+        return TryRemove(directory);
+    }
+
+    private static bool TryRemove(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory);
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (IOException)
+        {
+            // EBUSY: processes or children are in it. The caller decides what that means.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+namespace Containerd.Execution;
+
+internal enum StdioKind
+{
+    Null,
+    Inherit,
+    Pipe,
+    File,
+}

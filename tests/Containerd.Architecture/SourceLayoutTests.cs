@@ -32,7 +32,7 @@ public partial class SourceLayoutTests
             let declared = Namespace().Match(Text(project, source)).Groups[1].Value
             where declared != expected
             // Registration extensions live where their users look for them; assembly attributes live nowhere.
-            where !(Path.GetFileName(source) == "ServiceCollectionExtensions.cs"
+            where !(source.EndsWith("ServiceCollectionExtensions.cs", StringComparison.Ordinal)
                 && declared == "Microsoft.Extensions.DependencyInjection")
             where !(declared == "" && TopLevelType().Count(Text(project, source)) == 0)
             select $"{source}: {declared}";

@@ -7,6 +7,7 @@ namespace Containerd.Execution;
 internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFileHandle owner) : IDisposable
 {
     private const string OwnerFile = "owner";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     public string Path { get; } = path;
 
@@ -17,8 +18,6 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
     public static StateDirectory? TryTake(IFileSystem fileSystem, string path)
     {
         string ownerPath = System.IO.Path.Join(path, OwnerFile);
-        if (!fileSystem.File.Exists(ownerPath))
-            return null;
         SafeFileHandle owner;
         try
         {
@@ -35,15 +34,22 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
         return null;
     }
 
-    /// <summary>Makes a directory that is owned from the first moment it can be seen.</summary>
-    public static StateDirectory Make(IFileSystem fileSystem, string path)
+    /// <summary>Makes a directory that nobody finds by an ID, and owns it.</summary>
+    /// <param name="fileSystem">The file system.</param>
+    /// <param name="parent">The directory to make it in.</param>
+    public static StateDirectory Make(IFileSystem fileSystem, string parent)
     {
-        fileSystem.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        SafeFileHandle owner = Interop.OpenLockFile(System.IO.Path.Join(path, OwnerFile));
-        Interop.Lock(owner, exclusive: true, wait: false);
-        var directory = new StateDirectory(fileSystem, path, owner);
-        fileSystem.Directory.CreateDirectory(directory.RootfsPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return directory;
+        while (true)
+        {
+            string path = HiddenPath(parent);
+            fileSystem.Directory.CreateDirectory(path, OwnerOnly);
+            // A cleaner that comes by before the lock is taken sees a directory that nobody owns, and may take it first.
+            if (TryTake(fileSystem, path) is { } directory)
+            {
+                fileSystem.Directory.CreateDirectory(directory.RootfsPath, OwnerOnly);
+                return directory;
+            }
+        }
     }
 
     /// <summary>Gives the directory the name it is found by. The ownership moves along.</summary>
@@ -83,10 +89,22 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
         {
             throw new ContainerdException(ErrorKind.FailedPrecondition, $"'{RootfsPath}' cannot be removed: {e.Message} Its root file system may still be mounted.", e) { Subject = RootfsPath };
         }
-        // The lock file last and with the directory: who opens it in between finds, once it has the lock, that the path leads nowhere.
-        fileSystem.Directory.Delete(Path, recursive: true);
+        // In one step it is nobody's container any more; what a death in the middle of the deletion leaves is then garbage that anybody may remove.
+        string hidden = HiddenPath(System.IO.Path.GetDirectoryName(Path)!);
+        fileSystem.Directory.Move(Path, hidden);
+        try
+        {
+            fileSystem.Directory.Delete(hidden, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A cleaner that found the lock file gone has taken the garbage over; what either leaves, the next one removes.
+        }
         Dispose();
     }
 
     public void Dispose() => owner.Dispose();
+
+    // An ID never starts with a dot, so nothing is mistaken for a container.
+    private static string HiddenPath(string parent) => System.IO.Path.Join(parent, $".{Guid.NewGuid():N}");
 }

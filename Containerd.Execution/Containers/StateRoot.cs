@@ -34,8 +34,7 @@ internal sealed class StateRoot
     /// <returns>Null where there is one already.</returns>
     public StateDirectory? TryAdd(string id, Action<StateDirectory> fill)
     {
-        // An ID never starts with a dot, so nothing is mistaken for a container.
-        StateDirectory hidden = StateDirectory.Make(fileSystem, Path.Join(containers, $".{Guid.NewGuid():N}"));
+        StateDirectory hidden = StateDirectory.Make(fileSystem, containers);
         try
         {
             fill(hidden);
@@ -54,7 +53,7 @@ internal sealed class StateRoot
     /// <summary>The directories of all containers.</summary>
     public IReadOnlyList<string> List() => [.. All().Where(path => !IsHidden(path)).Order(StringComparer.Ordinal)];
 
-    /// <summary>Directories that were being made when their process died.</summary>
+    /// <summary>Directories that were being made or deleted when their process died.</summary>
     public IReadOnlyList<string> ListUnfinished() => [.. All().Where(IsHidden)];
 
     public StateDirectory? TryTake(string path) => StateDirectory.TryTake(fileSystem, path);

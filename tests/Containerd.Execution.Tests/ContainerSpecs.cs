@@ -389,6 +389,34 @@ public sealed class ContainerSpecs : ContainerFixture
     }
 
     [Test]
+    public async Task HalfADirectoryIsRemoved()
+    {
+        Directory.CreateDirectory(Path.Join(StateRoot, "containers/.half/rootfs"));
+        Directory.CreateDirectory(Path.Join(StateRoot, "containers/.made"));
+        await File.WriteAllTextAsync(Path.Join(StateRoot, "containers/.made/config.json"), "{}");
+        Assert.That(await Host.CleanupAsync(), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(Path.Join(StateRoot, "containers")), Is.Empty);
+    }
+
+    [Test]
+    public async Task OneOfManyGetsAnId()
+    {
+        Container?[] containers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            try
+            {
+                return await TestHosts.Create(StateRoot, RuntimeRoot, CgroupParent).CreateAsync("job", Overlay(), spec => spec.WithArgs("true"));
+            }
+            catch (ContainerdException e) when (e.Kind == ErrorKind.AlreadyExists)
+            {
+                return null;
+            }
+        })));
+        Assert.That(containers.OfType<Container>().ToArray(), Has.Length.EqualTo(1));
+        await containers.OfType<Container>().Single().DisposeAsync();
+    }
+
+    [Test]
     public void RootOfAnotherFormatIsRefused()
     {
         File.WriteAllText(Path.Join(StateRoot, "format"), """{"component":"Containerd.Execution","format":99,"writtenBy":"9.9.0"}""");

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Microsoft.Extensions.DependencyInjection;
 
 /// <summary>Registers Containerd.Execution.</summary>
-public static class ServiceCollectionExtensions
+public static class ContainerdExecutionServiceCollectionExtensions
 {
     /// <summary>
     /// Adds a <see cref="ContainerHost"/>, and runc as <see cref="IOciRuntime"/> with its state beneath the host's, unless another runtime has been added. An <see cref="IMounter"/> must be added

@@ -3,7 +3,7 @@ namespace Containerd;
 /// <summary>The verbs of an OCI runtime over bundle directories. The OCI Runtime Specification is the interface: what a container is, its <c>config.json</c> says.</summary>
 /// <remarks>
 /// <para>A runtime keeps the state of its containers itself; this interface has none, so that any process that uses the same state directory sees the same containers.</para>
-/// <para><b>Identifiers</b> are 1 to 76 letters and digits with single <c>.</c>, <c>_</c> or <c>-</c> between them.</para>
+/// <para><b>Identifiers</b> are 1 to 76 letters and digits with single <c>.</c>, <c>_</c> or <c>-</c> between them; any other is refused as <see cref="ErrorKind.InvalidArgument"/>.</para>
 /// <para><b>Cancellation</b> ends the runtime's process where one is running. A cancelled <see cref="CreateAsync"/>, <see cref="RunAsync"/> may have left half a
 /// container: the implementation deletes it before the task completes.</para>
 /// <para><b>Exit status.</b> A detached process is nobody's child that could be waited for here: the caller opens a pidfd on the process ID that <see cref="CreateAsync"/>

@@ -89,7 +89,7 @@ public sealed class ContainerHost
         ContainerOptions? options = null,
         CancellationToken cancellationToken = default)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         ArgumentNullException.ThrowIfNull(rootfs);
         ArgumentNullException.ThrowIfNull(configure);
         options ??= new ContainerOptions();
@@ -143,7 +143,7 @@ public sealed class ContainerHost
     /// <returns>Null where there is none.</returns>
     public async Task<ContainerInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         string path = stateRoot.PathOf(id);
         if (stateRoot.ReadState(path) is not { } state)
             return null;
@@ -176,7 +176,7 @@ public sealed class ContainerHost
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.FailedPrecondition"/>: it belongs to another process that lives.</exception>
     public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         cancellationToken.ThrowIfCancellationRequested();
         if (owned.TryGetValue(id, out Container? container))
         {

@@ -25,7 +25,7 @@ internal static class StateFile
         }
         catch (JsonException e)
         {
-            throw new ContainerdException(ErrorKind.DataCorrupted, $"'{path}' is no container's state: {Printable.Of(e.Message)}", e) { Subject = path };
+            throw new ContainerdException(ErrorKind.DataCorrupted, $"'{path}' is no container's state: {Excerpt.OfMessage(e.Message)}", e) { Subject = path };
         }
     }
 

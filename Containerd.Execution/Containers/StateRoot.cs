@@ -89,7 +89,7 @@ internal sealed class StateRoot
         {
             throw new ContainerdException(
                 ErrorKind.FailedPrecondition,
-                $"'{path}' says format {format.Format}, written by version {Printable.Of(format.WrittenBy)}; this version reads format {CurrentFormat}. Delete its containers with that version first.")
+                $"'{path}' says format {format.Format}, written by version {Excerpt.OfMessage(format.WrittenBy)}; this version reads format {CurrentFormat}. Delete its containers with that version first.")
             {
                 Subject = path,
             };

@@ -24,7 +24,7 @@ internal static unsafe partial class Interop
     /// <param name="doing">What was being done, as the start of a sentence.</param>
     /// <param name="subject">To what.</param>
     public static ContainerdException Error(int errno, string doing, string subject) =>
-        new(KindOf(errno), $"{doing} '{Printable.Of(subject)}' failed: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno}).")
+        new(KindOf(errno), $"{doing} '{Excerpt.OfMessage(subject)}' failed: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno}).")
         {
             Subject = subject,
             Errno = errno,

@@ -154,14 +154,14 @@ public sealed partial class OciRuntime
 
     private static string BundlePath(string id, string bundle)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         ArgumentException.ThrowIfNullOrEmpty(bundle);
         return Path.GetFullPath(bundle);
     }
 
     private static string PidFileOf(string id, string processFile)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         ArgumentException.ThrowIfNullOrEmpty(processFile);
         string pidFile = $"{Path.GetFullPath(processFile)}.pid";
         // A file of an earlier run with this process file would name somebody else's process by now.

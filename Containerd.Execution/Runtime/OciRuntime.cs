@@ -53,7 +53,7 @@ public sealed partial class OciRuntime : IOciRuntime
         if (version.ExitCode != 0)
             throw Failed("version", null, version);
         RuntimeInfo parsed = RuntimeVersionText.Parse(version.Output.ToString())
-            ?? throw new OciRuntimeException(ErrorKind.NotSupported, $"'{Printable.Of(program)}' is no OCI runtime: its --version says '{Printable.Of(version.Output.ToString())}'.")
+            ?? throw new OciRuntimeException(ErrorKind.NotSupported, $"'{Excerpt.OfMessage(program)}' is no OCI runtime: its --version says '{Excerpt.OfMessage(version.Output.ToString())}'.")
             {
                 Verb = "version",
                 Subject = program,
@@ -72,7 +72,7 @@ public sealed partial class OciRuntime : IOciRuntime
     /// <inheritdoc/>
     public async Task<RuntimeState?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
-        ContainerId.Validate(id);
+        Identifier.Check(id, "container ID");
         Answer answer = await AskAsync("state", id, ["state", id], null, cancellationToken).ConfigureAwait(false);
         if (answer.ExitCode == 0)
             return Parse(answer, RuntimeJson.Default.RuntimeStateDocument, "state", id).ToState();
@@ -140,7 +140,7 @@ public sealed partial class OciRuntime : IOciRuntime
         string verb, string? id, IReadOnlyList<string> arguments, PipeSource? input = null, CancellationToken cancellationToken = default)
     {
         if (id is not null)
-            ContainerId.Validate(id);
+            Identifier.Check(id, "container ID");
         Answer answer = await AskAsync(verb, id, [verb, .. arguments], input, cancellationToken).ConfigureAwait(false);
         return answer.ExitCode == 0 ? answer : throw Failed(verb, id, answer);
     }
@@ -165,7 +165,7 @@ public sealed partial class OciRuntime : IOciRuntime
         if (output.IsTruncated)
             throw new OciRuntimeException(ErrorKind.ResourceExhausted, $"{Name} {verb} answered with more than {MaxOutputBytes} bytes.") { Verb = verb, ContainerId = id };
         (IReadOnlyList<string> messages, string? logged) = log.Read();
-        return new Answer(result.ExitCode, output, logged ?? Printable.Of(error.ToString().Trim()), messages);
+        return new Answer(result.ExitCode, output, logged ?? Excerpt.OfMessage(error.ToString().Trim()), messages);
     }
 
     private List<string> GlobalArguments(RuntimeLog log)

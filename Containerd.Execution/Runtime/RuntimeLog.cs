@@ -28,9 +28,9 @@ internal sealed class RuntimeLog : IDisposable
         foreach (string line in Encoding.UTF8.GetString(bytes, 0, read).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             (string level, string message) = Parse(line);
-            messages.Add(Printable.Of(message));
+            messages.Add(Excerpt.OfMessage(message));
             if (level is "error" or "fatal" or "panic")
-                error = Printable.Of(message);
+                error = Excerpt.OfMessage(message);
         }
         if (messages.Count > MaxMessages)
             messages.RemoveRange(0, messages.Count - MaxMessages);

@@ -23,7 +23,7 @@ internal static class RuntimeProgram
         File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
 
     private static OciRuntimeException Missing(string program, string why, string verb) =>
-        new(ErrorKind.NotFound, $"The OCI runtime '{Printable.Of(program)}' is not installed: {Printable.Of(why)}. Install it, or name another one in OciRuntimeOptions.Dialect or OciRuntimeOptions.Program.")
+        new(ErrorKind.NotFound, $"The OCI runtime '{Excerpt.OfMessage(program)}' is not installed: {Excerpt.OfMessage(why)}. Install it, or name another one in OciRuntimeOptions.Dialect or OciRuntimeOptions.Program.")
         {
             Verb = verb,
             Subject = program,

@@ -27,7 +27,7 @@ internal sealed record RuntimeStateDocument
             // runc has "pausing" while the call runs.
             "paused" or "pausing" => RuntimeStatus.Paused,
             "stopped" => RuntimeStatus.Stopped,
-            _ => throw new OciRuntimeException(ErrorKind.DataCorrupted, $"Container '{Id}' is in a state that the specification does not know: '{Printable.Of(Status)}'.")
+            _ => throw new OciRuntimeException(ErrorKind.DataCorrupted, $"Container '{Id}' is in a state that the specification does not know: '{Excerpt.OfMessage(Status)}'.")
             {
                 Verb = "state",
                 ContainerId = Id,

@@ -58,7 +58,7 @@ public sealed partial record ContainerSpec
         config ??= new ImageConfig();
         Signal stop = StopSignal;
         if (!string.IsNullOrEmpty(config.StopSignal) && !Signal.TryParse(config.StopSignal, out stop))
-            throw new ContainerdException(ErrorKind.InvalidArgument, $"The image's stop signal '{Printable.Of(config.StopSignal)}' is not a signal.");
+            throw new ContainerdException(ErrorKind.InvalidArgument, $"The image's stop signal '{Excerpt.OfMessage(config.StopSignal)}' is not a signal.");
 
         IReadOnlyList<string> own = Spec.Process?.Env ?? [];
         IReadOnlyList<string> image = config.Env is { Count: > 0 } env ? env : Spec.Default.Process!.Env!;
@@ -91,7 +91,7 @@ public sealed partial record ContainerSpec
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (name.Contains('=', StringComparison.Ordinal))
-            throw new ArgumentException($"A variable's name has no '=': '{Printable.Of(name)}'.", nameof(name));
+            throw new ArgumentException($"A variable's name has no '=': '{Excerpt.OfMessage(name)}'.", nameof(name));
         return WithProcess(process => process with { Env = EnvironmentList.Merge(process.Env ?? [], [value is null ? name : $"{name}={value}"]) });
     }
 

@@ -21,7 +21,7 @@ public sealed partial record Spec
         }
         catch (JsonException e)
         {
-            throw new ContainerdException(ErrorKind.InvalidArgument, $"A container's config.json is not what the OCI runtime specification says: {Printable.Of(e.Message)}", e);
+            throw new ContainerdException(ErrorKind.InvalidArgument, $"A container's config.json is not what the OCI runtime specification says: {Excerpt.OfMessage(e.Message)}", e);
         }
     }
 

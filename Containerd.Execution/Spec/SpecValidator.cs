@@ -30,10 +30,10 @@ public static class SpecValidator
             yield break;
         }
         if (!process.Cwd.StartsWith('/'))
-            yield return $"The working directory '{Printable.Of(process.Cwd)}' is not an absolute path.";
+            yield return $"The working directory '{Excerpt.OfMessage(process.Cwd)}' is not an absolute path.";
         // The runtime's own directory handles: how containers broke out in CVE-2024-21626.
         if (Normalise(process.Cwd).StartsWith("/proc/self/fd", StringComparison.Ordinal))
-            yield return $"The working directory '{Printable.Of(process.Cwd)}' is a file handle of the runtime.";
+            yield return $"The working directory '{Excerpt.OfMessage(process.Cwd)}' is a file handle of the runtime.";
         if (args.Concat(process.Env ?? []).Append(process.Cwd).Any(text => text.Contains('\0', StringComparison.Ordinal)))
             yield return "An argument, a variable of the environment or the working directory contains a NUL character.";
         if (process.User.Uid > int.MaxValue || process.User.Gid > int.MaxValue)
@@ -46,12 +46,12 @@ public static class SpecValidator
         foreach (SpecMount mount in spec.Mounts ?? [])
         {
             if (!mount.Destination.StartsWith('/'))
-                yield return $"The mount destination '{Printable.Of(mount.Destination)}' is not an absolute path.";
+                yield return $"The mount destination '{Excerpt.OfMessage(mount.Destination)}' is not an absolute path.";
             else if (!destinations.Add(Normalise(mount.Destination)))
-                yield return $"Two mounts have the destination '{Printable.Of(mount.Destination)}'.";
+                yield return $"Two mounts have the destination '{Excerpt.OfMessage(mount.Destination)}'.";
             bool bind = mount.Type == "bind" || (mount.Options ?? []).Any(option => option is "bind" or "rbind");
             if (bind && !Path.Exists(mount.Source))
-                yield return $"The source '{Printable.Of(mount.Source ?? "")}' of the mount at '{Printable.Of(mount.Destination)}' does not exist.";
+                yield return $"The source '{Excerpt.OfMessage(mount.Source ?? "")}' of the mount at '{Excerpt.OfMessage(mount.Destination)}' does not exist.";
         }
     }
 
@@ -59,13 +59,13 @@ public static class SpecValidator
     {
         IReadOnlyList<LinuxNamespace> namespaces = spec.Linux?.Namespaces ?? [];
         if (namespaces.GroupBy(ns => ns.Type).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            yield return $"Namespace '{Printable.Of(twice.Key)}' is listed twice.";
+            yield return $"Namespace '{Excerpt.OfMessage(twice.Key)}' is listed twice.";
         if (!string.IsNullOrEmpty(spec.Hostname) && namespaces.All(ns => ns.Type != "uts"))
             yield return "A host name needs a UTS namespace of its own.";
         if (namespaces.All(ns => ns.Type != "mount"))
             yield return "A mount namespace is needed: the container's root file system would become the host's.";
         foreach (LinuxNamespace ns in namespaces.Where(ns => !string.IsNullOrEmpty(ns.Path) && !File.Exists(ns.Path)))
-            yield return $"The {Printable.Of(ns.Type)} namespace '{Printable.Of(ns.Path!)}' does not exist.";
+            yield return $"The {Excerpt.OfMessage(ns.Type)} namespace '{Excerpt.OfMessage(ns.Path!)}' does not exist.";
     }
 
     private static string Normalise(string path)

@@ -46,7 +46,7 @@ internal static class UserResolver
             return (uid, account?.Gid ?? 0, account?.Name);
         }
         Account found = accounts.FirstOrDefault(account => account.Name == word)
-            ?? throw new ContainerdException(ErrorKind.NotFound, $"User '{Printable.Of(word)}' is not in the image's /etc/passwd.") { Subject = user };
+            ?? throw new ContainerdException(ErrorKind.NotFound, $"User '{Excerpt.OfMessage(word)}' is not in the image's /etc/passwd.") { Subject = user };
         return (found.Uid, found.Gid, found.Name);
     }
 
@@ -55,7 +55,7 @@ internal static class UserResolver
         if (IsNumber(word))
             return Number(user, word);
         AccountGroup found = groups.FirstOrDefault(group => group.Name == word)
-            ?? throw new ContainerdException(ErrorKind.NotFound, $"Group '{Printable.Of(word)}' is not in the image's /etc/group.") { Subject = user };
+            ?? throw new ContainerdException(ErrorKind.NotFound, $"Group '{Excerpt.OfMessage(word)}' is not in the image's /etc/group.") { Subject = user };
         return found.Gid;
     }
 
@@ -65,8 +65,8 @@ internal static class UserResolver
     private static uint Number(string user, string word) =>
         int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
             ? (uint)number
-            : throw Invalid(user, $"'{Printable.Of(word)}' is not a number from 0 to {int.MaxValue}");
+            : throw Invalid(user, $"'{Excerpt.OfMessage(word)}' is not a number from 0 to {int.MaxValue}");
 
     private static ContainerdException Invalid(string user, string why) =>
-        new(ErrorKind.InvalidArgument, $"'{Printable.Of(user)}' is not a user to run as: {why}.") { Subject = user };
+        new(ErrorKind.InvalidArgument, $"'{Excerpt.OfMessage(user)}' is not a user to run as: {why}.") { Subject = user };
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Containerd;
 using Containerd.Execution;
 using Containerd.Images;
@@ -32,7 +33,7 @@ internal sealed class Suite : IAsyncDisposable
             .AddContainerdExecution(execution =>
             {
                 execution.StateRoot = Path.Join(State, "containers");
-                execution.CgroupParent = $"/{Path.GetFileName(State)}";
+                execution.CgroupParent = $"/ctr-net-{Digest.Sha256(Encoding.UTF8.GetBytes(State)).Hex[..6]}";
             })
             .AddContainerdNetwork()
             .BuildServiceProvider();

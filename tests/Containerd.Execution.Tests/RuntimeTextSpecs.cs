@@ -61,7 +61,7 @@ public sealed class RuntimeTextSpecs
 
     [TestCase("a")]
     [TestCase("job-42.x_y")]
-    public void IdentifierIsAccepted(string id) => Assert.That(() => ContainerId.Validate(id), Throws.Nothing);
+    public void IdentifierIsAccepted(string id) => Assert.That(() => Identifier.Check(id, "container ID"), Throws.Nothing);
 
     [TestCase("")]
     [TestCase(".hidden")]
@@ -72,13 +72,13 @@ public sealed class RuntimeTextSpecs
     [TestCase("..")]
     [TestCase("ä")]
     [TestCase("a b")]
-    public void IdentifierIsRefused(string id) => Assert.That(() => ContainerId.Validate(id), Throws.ArgumentException);
+    public void IdentifierIsRefused(string id) => Assert.That(() => Identifier.Check(id, "container ID"), Throws.TypeOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.InvalidArgument));
 
     [Test]
     public void IdentifierIsBounded()
     {
-        Assert.That(() => ContainerId.Validate(new string('a', 76)), Throws.Nothing);
-        Assert.That(() => ContainerId.Validate(new string('a', 77)), Throws.ArgumentException);
+        Assert.That(() => Identifier.Check(new string('a', 76), "container ID"), Throws.Nothing);
+        Assert.That(() => Identifier.Check(new string('a', 77), "container ID"), Throws.TypeOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.InvalidArgument));
     }
 
     [Test]

@@ -143,7 +143,7 @@ internal sealed class Demonstration(Func<Suite> open)
     }
 
     private static bool IsOurs(string thing, Suite suite, string id) =>
-        ((string[])[id, suite.Root, suite.State, Path.GetFileName(suite.State)]).Any(mark => thing.Contains(mark, StringComparison.Ordinal));
+        ((string[])[id["demo-".Length..], suite.Root, suite.State]).Any(mark => thing.Contains(mark, StringComparison.Ordinal));
 
     private static FileStream Lock(string directory)
     {

@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
 
-namespace Containerd.Network;
+namespace Containerd;
 
-/// <summary>containerd's identifiers: names of namespaces and containers that are safe as a file name.</summary>
+/// <summary>containerd's identifiers: names of containers and namespaces that are safe as a file name, an argument and a cgroup's name, and legal for every runtime.</summary>
 internal static partial class Identifier
 {
     private const int MaxLength = 76;

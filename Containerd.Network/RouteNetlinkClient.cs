@@ -61,7 +61,7 @@ public sealed partial class RouteNetlinkClient : IAsyncDisposable
     /// <summary>The addresses on its links.</summary>
     public NetworkAddresses Addresses { get; }
 
-    /// <summary>Its routes.</summary>
+    /// <summary>Where packets that leave the namespace go.</summary>
     public NetworkRoutes Routes { get; }
 
     /// <summary>Which namespace it is.</summary>

@@ -11,7 +11,7 @@ public sealed record ContentInfo
     /// <summary>Its size in bytes.</summary>
     public required long Size { get; init; }
 
-    /// <summary>Its labels.</summary>
+    /// <summary>What the host has attached to it.</summary>
     /// <value>Empty.</value>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
 

@@ -24,7 +24,7 @@ public static class MediaTypes
     /// <summary>OCI empty descriptor: a config or blob that says nothing, <c>{}</c>.</summary>
     public const string OciEmpty = "application/vnd.oci.empty.v1+json";
 
-    /// <summary>Docker manifest list.</summary>
+    /// <summary>Docker manifest list, which is its index.</summary>
     public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
 
     /// <summary>Docker image manifest.</summary>

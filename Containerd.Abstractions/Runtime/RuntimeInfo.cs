@@ -8,7 +8,7 @@ public sealed record RuntimeInfo
     /// <summary>The program's own name: <c>runc</c>, <c>crun</c> …</summary>
     public required string Name { get; init; }
 
-    /// <summary>Its version.</summary>
+    /// <summary>The version it gives itself.</summary>
     public required Version Version { get; init; }
 
     /// <summary>The newest version of the runtime specification that it understands; null where it does not say.</summary>

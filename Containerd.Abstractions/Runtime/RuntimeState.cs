@@ -17,7 +17,7 @@ public sealed record RuntimeState
     /// <summary>Its bundle directory.</summary>
     public required string Bundle { get; init; }
 
-    /// <summary>Its annotations.</summary>
+    /// <summary>What its config.json annotates it with.</summary>
     /// <value>Empty.</value>
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = FrozenDictionary<string, string>.Empty;
 }

@@ -29,7 +29,7 @@ public readonly record struct Signal : ISpanParsable<Signal>
         Number = number;
     }
 
-    /// <summary>Its number.</summary>
+    /// <summary>Its number on this architecture: 1 to 64; 0 for no signal.</summary>
     public int Number { get; }
 
     /// <summary>SIGHUP, 1.</summary>

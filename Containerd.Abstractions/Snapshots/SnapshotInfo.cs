@@ -14,7 +14,7 @@ public sealed record SnapshotInfo
     /// <summary>The name of the committed snapshot beneath it; null where it started empty.</summary>
     public string? Parent { get; init; }
 
-    /// <summary>Its labels.</summary>
+    /// <summary>What the host has attached to it.</summary>
     /// <value>Empty.</value>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = FrozenDictionary<string, string>.Empty;
 

@@ -66,7 +66,7 @@ public sealed partial class Container : IAsyncDisposable
         _ = exit.Task.ContinueWith(task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    /// <summary>Its ID.</summary>
+    /// <summary>What it is known by, in this state root and to the runtime.</summary>
     public string Id { get; }
 
     /// <summary>Its bundle directory.</summary>

@@ -3,7 +3,7 @@ namespace Containerd.Execution;
 /// <summary>What is known of a container, whichever process made it. A picture of one moment.</summary>
 public sealed record ContainerInfo
 {
-    /// <summary>Its ID.</summary>
+    /// <summary>What it is known by, in its state root and to the runtime.</summary>
     public required string Id { get; init; }
 
     /// <summary>Where it is in its life.</summary>

@@ -135,7 +135,7 @@ public sealed partial record ContainerSpec
     /// <param name="signal">The signal.</param>
     public ContainerSpec WithStopSignal(Signal signal) => this with { StopSignal = signal };
 
-    /// <summary>Sets an annotation.</summary>
+    /// <summary>Adds a fact that runtimes and their hooks can read, or replaces the one of that name.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Its value.</param>
     public ContainerSpec WithAnnotation(string name, string value)

@@ -10,7 +10,7 @@ public sealed record LinuxResources
     /// <summary>Which devices can be used, the last rule that fits deciding.</summary>
     public IReadOnlyList<LinuxDeviceRule>? Devices { get; init; }
 
-    /// <summary>Memory.</summary>
+    /// <summary>Limits of memory and swap; null for none.</summary>
     public LinuxMemory? Memory { get; init; }
 
     /// <summary>Processor time.</summary>

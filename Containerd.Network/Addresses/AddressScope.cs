@@ -9,12 +9,12 @@ public enum AddressScope
     /// <summary>Within the site.</summary>
     Site = 200,
 
-    /// <summary>On the link.</summary>
+    /// <summary>To neighbours on the same link only.</summary>
     Link = 253,
 
-    /// <summary>On this host.</summary>
+    /// <summary>Within this network namespace only.</summary>
     Host = 254,
 
-    /// <summary>Nowhere.</summary>
+    /// <summary>For a destination that does not exist.</summary>
     Nowhere = 255,
 }

@@ -23,7 +23,7 @@ public sealed record InterfaceAddress : IParsable<InterfaceAddress>
         PrefixLength = prefixLength;
     }
 
-    /// <summary>The address.</summary>
+    /// <summary>What the interface is reached by, without the prefix length.</summary>
     public IPAddress Address { get; }
 
     /// <summary>How many leading bits are those of the network.</summary>

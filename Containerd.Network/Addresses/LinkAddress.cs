@@ -5,7 +5,7 @@ namespace Containerd.Network;
 /// <summary>An address on a link, as the kernel described it at one moment.</summary>
 public sealed record LinkAddress
 {
-    /// <summary>Index of the link.</summary>
+    /// <summary>Index, in its namespace, of the link that has it.</summary>
     public required int LinkIndex { get; init; }
 
     /// <summary>The address and the length of its prefix.</summary>

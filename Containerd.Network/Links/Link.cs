@@ -8,7 +8,7 @@ public sealed record Link
     /// <summary>Its index, from 1; unique in its namespace and not given again while that lives.</summary>
     public required int Index { get; init; }
 
-    /// <summary>Its name.</summary>
+    /// <summary>What it is called in its namespace: 1 to 15 bytes.</summary>
     public required string Name { get; init; }
 
     /// <summary>What it is (<c>veth</c>, <c>bridge</c>, <c>macvlan</c>); null where its driver has no kind: a loopback,
@@ -21,7 +21,7 @@ public sealed record Link
     /// <summary>Its maximum transmission unit in bytes.</summary>
     public int Mtu { get; init; }
 
-    /// <summary>Its flags.</summary>
+    /// <summary>What the kernel says of its state and kind (IFF_*).</summary>
     public LinkFlags Flags { get; init; }
 
     /// <summary>Whether it is administratively up.</summary>

@@ -14,7 +14,7 @@ public enum LinkFlags : uint
     /// <summary>It has a broadcast address.</summary>
     Broadcast = 0x2,
 
-    /// <summary>It is a loopback.</summary>
+    /// <summary>What it sends, it receives itself.</summary>
     Loopback = 0x8,
 
     /// <summary>It joins exactly two points.</summary>

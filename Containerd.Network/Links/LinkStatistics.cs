@@ -3,16 +3,16 @@ namespace Containerd.Network;
 /// <summary>Counters of a link since it was made (struct rtnl_link_stats64).</summary>
 public sealed record LinkStatistics
 {
-    /// <summary>Packets received.</summary>
+    /// <summary>Packets that came in, errors and drops not counted.</summary>
     public required ulong ReceivedPackets { get; init; }
 
-    /// <summary>Packets sent.</summary>
+    /// <summary>Packets that went out, errors and drops not counted.</summary>
     public required ulong SentPackets { get; init; }
 
-    /// <summary>Bytes received.</summary>
+    /// <summary>Bytes of the packets that came in.</summary>
     public required ulong ReceivedBytes { get; init; }
 
-    /// <summary>Bytes sent.</summary>
+    /// <summary>Bytes of the packets that went out.</summary>
     public required ulong SentBytes { get; init; }
 
     /// <summary>Packets received damaged.</summary>

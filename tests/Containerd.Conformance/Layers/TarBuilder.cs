@@ -15,7 +15,7 @@ namespace Containerd.Conformance;
 /// </example>
 public sealed class TarBuilder
 {
-    /// <summary>The length of a block.</summary>
+    /// <summary>How many bytes a header has, and content is padded to: 512.</summary>
     public const int BlockLength = 512;
 
     private static readonly TarEntryOptions Defaults = new();

@@ -22,11 +22,11 @@ public interface INetworkAttacher
     /// <see cref="ErrorKind.AlreadyExists"/>: the container already has an interface of that name. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>: CAP_NET_ADMIN is missing. -or-
     /// <see cref="ErrorKind.NotSupported"/>: the kernel lacks the kind of link.</exception>
-    Task<NetworkAttachment> AttachAsync(string containerId, string networkNamespacePath, CancellationToken cancellationToken);
+    Task<NetworkAttachment> AttachAsync(string containerId, string networkNamespacePath, CancellationToken cancellationToken = default);
 
     /// <summary>Removes what <see cref="AttachAsync"/> made. Idempotent: what is gone already (the namespace included) is no error.</summary>
     /// <param name="attachment">What <see cref="AttachAsync"/> returned, in this process or another.</param>
     /// <param name="cancellationToken">Stops waiting; the call may then be repeated.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.PermissionDenied"/>: CAP_NET_ADMIN is missing.</exception>
-    Task DetachAsync(NetworkAttachment attachment, CancellationToken cancellationToken);
+    Task DetachAsync(NetworkAttachment attachment, CancellationToken cancellationToken = default);
 }

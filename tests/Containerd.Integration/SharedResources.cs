@@ -1,4 +1,4 @@
-namespace Containerd.Integration.Fixtures;
+namespace Containerd.Integration;
 
 /// <summary>What tests of this assembly make once and share; gone when the run ends.</summary>
 [SetUpFixture]
@@ -6,7 +6,7 @@ public sealed class SharedResources
 {
     private static readonly Stack<IDisposable> Owned = new();
 
-    public static string Directory { get; private set; } = "";
+    public static string Directory { get; private set; } = null!;
 
     internal static void Add(IDisposable resource) => Owned.Push(resource);
 

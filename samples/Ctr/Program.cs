@@ -12,5 +12,6 @@ root.Add(ContentCommand.Create());
 root.Add(SnapshotsCommand.Create());
 root.Add(RunCommand.Create());
 root.Add(PsCommand.Create());
+root.Add(CleanupCommand.Create());
 root.Add(DemoCommand.Create());
 return await root.Parse(RunCommand.KeepArguments(root, args)).InvokeAsync();

@@ -68,6 +68,19 @@ internal sealed class Suite : IAsyncDisposable
     /// <summary>From now on this registry is spoken to without TLS. To be said before the first use of <see cref="Images"/>.</summary>
     public void UsePlainHttp(string registry) => _plainHttp.Add(registry);
 
+    /// <summary>Removes what commands that were killed have left: their containers, and the snapshots these ran on.</summary>
+    /// <returns>The IDs of the containers.</returns>
+    public async Task<IReadOnlyList<string>> RemoveLeftoversAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> removed = await Containers.CleanupAsync(cancellationToken);
+        foreach (string id in removed)
+        {
+            if (await Snapshotter.FindAsync(id, cancellationToken) is { Kind: SnapshotKind.Active })
+                await Snapshotter.RemoveAsync(id, cancellationToken);
+        }
+        return removed;
+    }
+
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
     private static RuntimeDialect DialectOf(string program) => Path.GetFileName(program) switch

@@ -42,22 +42,55 @@ public sealed class CtrTests
         CtrResult pull = await _ctr.RunAsync("pull", "--plain-http", reference);
         Assert.That(pull.ExitCode, Is.Zero, pull.ToString());
 
-        CtrResult run = await _ctr.RunAsync("run", reference, "/bin/sh", "-c", "cat /etc/os-release; id; ip addr || ls /sys/class/net");
-        Assert.That(run.ExitCode, Is.Zero, run.ToString());
-        Assert.That(run.Output, Does.Contain("PRETTY_NAME=").And.Contain("uid=0(root)").And.Contain("lo"));
+        CtrResult run = await _ctr.RunAsync("run", reference, "/bin/sh", "-c", "cat /etc/os-release; id; ip addr || ls /sys/class/net; cat /srv/removed");
+        Assert.That(run.ExitCode, Is.EqualTo(1), run.ToString());
+        Assert.That(run.Output, Does.Contain("PRETTY_NAME=").And.Contain("uid=0(root)").And.Contain("LOOPBACK"));
         Assert.That(run.Output, Does.Not.Contain("dropped by the third layer"));
+        Assert.That(run.Error, Does.Contain("/srv/removed"));
+
+        CtrResult success = await _ctr.RunAsync("run", reference, "/bin/sh", "-c", "cat /etc/os-release; id; ip addr || ls /sys/class/net");
+        Assert.That(success.ExitCode, Is.Zero, success.ToString());
 
         CtrResult seven = await _ctr.RunAsync("run", reference, "/bin/sh", "-c", "exit 7");
         Assert.That(seven.ExitCode, Is.EqualTo(7), seven.ToString());
 
-        CtrResult ps = await _ctr.RunAsync("ps", "--quiet");
-        Assert.That(ps.Output, Is.Empty);
+        Assert.That(await ListAsync("ps"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_container_that_runs_is_listed_and_ends_with_its_command()
+    {
+        await PullAsync();
+        using System.Diagnostics.Process run = _ctr.Start(null, "run", "--id", "live", _image.ByTag, "/bin/sleep", "600");
+        await UntilListedAsync("live", run);
+        CtrResult ps = await _ctr.RunAsync("ps");
+        Assert.That(ps.Output, Does.Match("live +Running +[0-9]+"), ps.ToString());
+
+        await Shell.RunAsync("kill", "-INT", run.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await run.WaitForExitAsync();
+        Assert.That(run.ExitCode, Is.EqualTo(130), await run.StandardError.ReadToEndAsync());
+        await AssertNoContainerIsLeft();
+    }
+
+    [Test]
+    public async Task What_a_killed_command_leaves_is_cleaned_up()
+    {
+        await PullAsync();
+        using System.Diagnostics.Process run = _ctr.Start(null, "run", "--id", "live", _image.ByTag, "/bin/sleep", "600");
+        await UntilListedAsync("live", run);
+        run.Kill();
+        await run.WaitForExitAsync();
+        Assert.That(await ListAsync("ps"), Is.EqualTo(new[] { "live" }), "the container has outlived its command");
+
+        CtrResult cleanup = await _ctr.RunAsync("cleanup");
+        Assert.That((cleanup.ExitCode, cleanup.Output), Is.EqualTo((0, "live\n")), cleanup.ToString());
+        await AssertNoContainerIsLeft();
     }
 
     [Test]
     public async Task Layers_above_change_replace_and_remove_what_is_below()
     {
-        await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
+        await PullAsync();
         CtrResult run = await _ctr.RunAsync("run", _image.ByTag, "/bin/sh", "-c", "cat /srv/changed; ls /srv; stat -c '%a %u %g' /srv/owned; readlink /srv/link");
         Assert.That(run.ExitCode, Is.Zero, run.ToString());
         Assert.That(run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Is.EqualTo(new[] { "second", "changed", "link", "owned", "4750 1234 5678", "/srv/changed" }), run.ToString());
@@ -66,7 +99,7 @@ public sealed class CtrTests
     [Test]
     public async Task Standard_input_reaches_the_container_and_its_errors_come_back()
     {
-        await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
+        await PullAsync();
         using System.Diagnostics.Process process = _ctr.Start(null, "run", "--interactive", _image.ByTag, "/bin/sh", "-c", "cat; echo to-error >&2");
         await process.StandardInput.WriteAsync("through\n");
         process.StandardInput.Close();
@@ -80,13 +113,10 @@ public sealed class CtrTests
     [Test]
     public async Task What_was_pulled_is_listed()
     {
-        await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
-        CtrResult images = await _ctr.RunAsync("images", "--quiet");
-        CtrResult content = await _ctr.RunAsync("content", "--quiet");
-        CtrResult snapshots = await _ctr.RunAsync("snapshots", "--quiet");
-        Assert.That(images.Output.Trim(), Is.EqualTo(_image.ByTag), images.ToString());
-        Assert.That(content.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.GreaterThanOrEqualTo(5), content.ToString());
-        Assert.That(snapshots.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(3), snapshots.ToString());
+        await PullAsync();
+        Assert.That(await ListAsync("images"), Is.EqualTo(new[] { _image.ByTag }));
+        Assert.That(await ListAsync("content"), Has.Length.EqualTo(5), "a manifest, a configuration and three layers");
+        Assert.That(await ListAsync("snapshots"), Has.Length.EqualTo(3));
     }
 
     [Test]
@@ -128,7 +158,7 @@ public sealed class CtrTests
     [Test]
     public async Task A_missing_runtime_is_named()
     {
-        await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
+        await PullAsync();
         CtrResult run = await _ctr.RunAsync("run", "--runtime", "no-such-runc", _image.ByTag, "/bin/true");
         Assert.That(run.ExitCode, Is.Not.Zero, run.ToString());
         Assert.That(run.Error, Does.Contain("no-such-runc"));
@@ -138,7 +168,7 @@ public sealed class CtrTests
     [Test]
     public async Task A_program_that_the_rootfs_lacks_is_named()
     {
-        await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
+        await PullAsync();
         CtrResult run = await _ctr.RunAsync("run", _image.ByTag, "/bin/no-such-program");
         Assert.That(run.ExitCode, Is.Not.Zero, run.ToString());
         Assert.That(run.Error, Does.Contain("/bin/no-such-program"));
@@ -163,16 +193,34 @@ public sealed class CtrTests
         Assert.That(run.ExitCode, Is.Zero, run.ToString());
     }
 
+    private async Task PullAsync()
+    {
+        CtrResult pull = await _ctr.RunAsync("pull", "--plain-http", _image.ByTag);
+        Assert.That(pull.ExitCode, Is.Zero, pull.ToString());
+    }
+
+    private async Task<string[]> ListAsync(string what)
+    {
+        CtrResult list = await _ctr.RunAsync(what, "--quiet");
+        Assert.That(list.ExitCode, Is.Zero, list.ToString());
+        return list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    private async Task UntilListedAsync(string id, System.Diagnostics.Process run)
+    {
+        while (!(await _ctr.RunAsync("ps")).Output.Contains($"{id}  Running", StringComparison.Ordinal))
+            Assert.That(run.HasExited, Is.False, "the container's command has ended");
+    }
+
     private async Task AssertNothingWasStored()
     {
-        Assert.That((await _ctr.RunAsync("images", "--quiet")).Output, Is.Empty);
-        Assert.That((await _ctr.RunAsync("snapshots", "--quiet")).Output, Is.Empty);
+        Assert.That(await ListAsync("images"), Is.Empty);
+        Assert.That(await ListAsync("snapshots"), Is.Empty);
     }
 
     private async Task AssertNoContainerIsLeft()
     {
-        Assert.That((await _ctr.RunAsync("ps", "--quiet")).Output, Is.Empty);
-        CtrResult snapshots = await _ctr.RunAsync("snapshots", "--quiet");
-        Assert.That(snapshots.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(3), "only the image's layers are left");
+        Assert.That(await ListAsync("ps"), Is.Empty);
+        Assert.That(await ListAsync("snapshots"), Has.Length.EqualTo(3), "only the image's layers are left");
     }
 }

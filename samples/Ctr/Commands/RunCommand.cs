@@ -21,6 +21,7 @@ internal static class RunCommand
         .Does(async (suite, parse, cancellationToken) =>
         {
             ExitStatus exit = await RunAsync(suite, parse, cancellationToken);
+            await suite.Snapshotter.CleanupAsync(CancellationToken.None);
             return exit.Code ?? CommandExtensions.Failed;
         });
 
@@ -43,6 +44,7 @@ internal static class RunCommand
         Image image = await suite.Images.GetAsync(name, cancellationToken: cancellationToken);
         string parent = await suite.Images.UnpackAsync(image, suite.Snapshotter, suite.Applier, cancellationToken: cancellationToken);
 
+        await suite.RemoveLeftoversAsync(cancellationToken);
         IReadOnlyList<Mount> rootfs = await suite.Snapshotter.PrepareAsync(id, parent, cancellationToken: cancellationToken);
         try
         {
@@ -56,7 +58,6 @@ internal static class RunCommand
         finally
         {
             await suite.Snapshotter.RemoveAsync(id, CancellationToken.None);
-            await suite.Snapshotter.CleanupAsync(CancellationToken.None);
         }
     }
 

@@ -14,8 +14,9 @@ namespace Ctr.Demo;
 /// </remarks>
 internal sealed class Demonstration(Func<Suite> open)
 {
-    private const string Script =
-        "cat /etc/motd /etc/os-release 2>/dev/null; echo; id; echo \"links: $(ls /sys/class/net | tr '\\n' ' ')\"; (ip addr show eth0; ping -c 1 -w 5 10.77.0.1) 2>/dev/null; exit 0";
+    // Of an image from elsewhere nothing is known but that it may have a shell; our own is held to reach the host through its cable.
+    private const string ForeignScript = "cat /etc/os-release 2>/dev/null; id; echo links: $(ls /sys/class/net)";
+    private const string OwnScript = "cat /etc/motd && id && echo links: $(ls /sys/class/net) && ip -4 addr show eth0 && ping -c 1 -w 5 10.77.0.1";
 
     private static readonly InterfaceAddress HostAddress = InterfaceAddress.Parse("10.77.0.1/30");
     private static readonly InterfaceAddress ContainerAddress = InterfaceAddress.Parse("10.77.0.2/30");
@@ -43,13 +44,13 @@ internal sealed class Demonstration(Func<Suite> open)
             {
                 await ClearAsync(suite, id);
                 await suite.DisposeAsync();
-                Remove(suite.Root);
+                Remove(suite.Root, "images", "snapshots");
             });
         }
 
         IReadOnlyList<string> left = await StepAsync("Looking for anything that is left", () =>
             Task.FromResult<IReadOnlyList<string>>([.. MachineState.Take(id, suite.Root).Since(before).Where(thing => IsOurs(thing, suite, id))]));
-        Remove(suite.State);
+        Remove(suite.State, "containers", "busybox.tar", "lock");
         if (left.Count > 0)
         {
             Console.Error.WriteLine($"Left behind:\n  {string.Join("\n  ", left)}");
@@ -92,7 +93,7 @@ internal sealed class Demonstration(Func<Suite> open)
             Container container = await StepAsync("Making the container", () => suite.Containers.CreateAsync(
                 id,
                 rootfs,
-                spec => spec.WithImageConfig(image.Config).WithArgs("/bin/sh", "-c", Script).WithHostname("demo").WithNetworkNamespace(network.Path),
+                spec => spec.WithImageConfig(image.Config).WithArgs("/bin/sh", "-c", reference is null ? OwnScript : ForeignScript).WithHostname("demo").WithNetworkNamespace(network.Path),
                 new ContainerOptions { Stdio = ContainerStdio.OutputPipes },
                 ct));
             await using (container)
@@ -157,10 +158,21 @@ internal sealed class Demonstration(Func<Suite> open)
         }
     }
 
-    private static void Remove(string directory)
+    /// <summary>Removes what the demo made in a directory, and the directory where nothing else is in it.</summary>
+    private static void Remove(string directory, params ReadOnlySpan<string> made)
     {
-        if (Directory.Exists(directory))
-            Directory.Delete(directory, recursive: true);
+        if (!Directory.Exists(directory))
+            return;
+        foreach (string name in made)
+        {
+            string path = Path.Join(directory, name);
+            if (Directory.Exists(path))
+                Directory.Delete(path, recursive: true);
+            else
+                File.Delete(path);
+        }
+        if (!Directory.EnumerateFileSystemEntries(directory).Any())
+            Directory.Delete(directory);
     }
 
     private Task<bool> StepAsync(string what, Func<Task> step) => StepAsync(what, async () =>

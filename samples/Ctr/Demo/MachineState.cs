@@ -45,7 +45,7 @@ internal sealed class MachineState
                 continue;
             }
             if (command.Contains(marker, StringComparison.Ordinal) || cgroups.Contains(marker, StringComparison.Ordinal))
-                yield return $"{Path.GetFileName(directory)} {command.Trim()}";
+                yield return $"{Path.GetFileName(directory)} {command.Trim()} ({marker})";
         }
     }
 }

@@ -14,17 +14,9 @@ buildah() {
   command buildah --root "$scratch/storage" --runroot "$scratch/run" --storage-driver vfs "$@"
 }
 
-# The base: this machine's own distribution, from where its packages come, kept as a tarball beside the layout.
-tree=$layout.rootfs.tar
-if [[ ! -f $tree ]]; then
-  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" | sed -n 1p)
-  debootstrap --variant=minbase "$suite" "$scratch/rootfs" ${mirror:+"$mirror"} >"$scratch/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$scratch/debootstrap.log" >&2; exit 1; }
-  rm -rf "$scratch/rootfs/var/cache/apt/archives/"*.deb "$scratch/rootfs/var/lib/apt/lists/"*
-  tar -C "$scratch/rootfs" --numeric-owner --xattrs -cf "$tree.part" .
-  mv "$tree.part" "$tree"
-fi
+# The base: a tree of this machine's own distribution, kept beside the layout.
+tree=$(dirname "$layout")/debian.tar
+"$(dirname "${BASH_SOURCE[0]}")/debian-tree.sh" "$tree"
 
 # layer NAME: commits what changed since the last one, and goes on from there.
 layer() {

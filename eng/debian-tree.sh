@@ -5,12 +5,16 @@ set -euo pipefail
 
 archive=$1
 [[ -f $archive ]] && exit 0
-. /etc/os-release
+export PATH=$PATH:/usr/sbin:/sbin
+suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# From where this machine's own packages come; debootstrap's default where that cannot be told.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $suite" | head -n 1)
+
 mkdir -p "$(dirname "$archive")"
-tree=$(mktemp -d)
-trap 'rm -rf "$tree" "$archive.$$"' EXIT
-debootstrap --variant=minbase --include=iproute2 "$VERSION_CODENAME" "$tree" > "$tree.log" 2>&1 \
-  || { tail -n 20 "$tree.log" >&2; exit 1; }
-rm -f "$tree.log" "$tree"/var/cache/apt/archives/*.deb "$tree"/var/lib/apt/lists/*_*
-tar --create --numeric-owner --xattrs --sort=name --directory="$tree" --file="$archive.$$" .
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch" "$archive.$$"' EXIT
+debootstrap --variant=minbase --include=iproute2 "$suite" "$scratch/tree" ${mirror:+"$mirror"} >"$scratch/log" 2>&1 ||
+  { tail -n 20 "$scratch/log" >&2; exit 1; }
+rm -rf "$scratch/tree/var/cache/apt/archives/"*.deb "$scratch/tree/var/lib/apt/lists/"*_*
+tar --create --numeric-owner --xattrs --sort=name --directory="$scratch/tree" --file="$archive.$$" .
 mv "$archive.$$" "$archive"

@@ -10,7 +10,7 @@ internal sealed record BenchImage(string Reference, long UnpackedBytes)
     /// <summary>Builds it where no earlier run did (<c>eng/bench-image.sh</c>), and pushes it.</summary>
     public static async Task<BenchImage> PushAsync(Bench bench, LoopbackRegistry registry, CancellationToken cancellationToken)
     {
-        string layout = Path.Join(bench.OutputDirectory, "cache", "image");
+        string layout = Path.Join(bench.RepositoryRoot, "artifacts", "cache", "bench-image");
         string scratch = bench.Workspace.NewDirectory("image");
         try
         {

@@ -154,6 +154,21 @@ public sealed class RootTests
         Assert.That(next.Offset, Is.Zero);
     }
 
+    [Test]
+    public async Task AnIngestThatWasCutOffWhileItWasCommittedCanBeWrittenAgain()
+    {
+        using var store = new ContentStore(_root);
+        await using (IContentWriter writer = await store.OpenWriterAsync("put", Described))
+            await writer.WriteAsync(Content);
+        string data = Path.Join(Directory.GetDirectories(Path.Join(_root, "ingest")).Single(), "data");
+        File.SetUnixFileMode(data, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        await using IContentWriter next = await store.OpenWriterAsync("put", Described);
+        // Root may write any file, so that the mode tells what the owner could.
+        Assert.That(File.GetUnixFileMode(data), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That(next.Offset, Is.EqualTo(Content.Length));
+        await next.CommitAsync();
+    }
+
     [Test, Conformance.RequiresRoot]
     public async Task AFullDiskIsSaidAndTheIngestStays()
     {

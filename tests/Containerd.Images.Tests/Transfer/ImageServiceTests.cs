@@ -126,6 +126,23 @@ public sealed class ImageServiceTests
         Assert.That(() => _images.PullAsync(NameAt(server)), Fails(ErrorKind.DataCorrupted));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task AConfigurationThatIsALayerIsRefused(bool unpacked)
+    {
+        var made = new TestImage();
+        made.DiffIds.Add(Digest.Sha256("x"u8));
+        made.Finish("amd64", manifest =>
+        {
+            JsonNode layer = manifest["config"]!.DeepClone();
+            layer["mediaType"] = MediaTypes.OciLayer;
+            manifest["layers"] = new JsonArray(layer);
+        });
+        await using ScriptedServer server = Serve(made);
+        ImagePullOptions? options = unpacked ? new ImagePullOptions { Unpack = new ImageUnpack(new MemorySnapshotter(), new HashingApplier()) } : null;
+        Assert.That(() => _images.PullAsync(NameAt(server), options), Fails(ErrorKind.DataCorrupted));
+    }
+
     [Test]
     public async Task ACancelledPullIsResumed()
     {
@@ -248,6 +265,26 @@ public sealed class ImageServiceTests
             Throws.InstanceOf<OperationCanceledException>());
         Assert.That(snapshotter.Snapshots.Keys, Is.EqualTo(new[] { made.DiffIds[0].ToString() }));
         Assert.That(await _images.FindAsync(NameAt(server)), Is.Null);
+    }
+
+    [Test]
+    public async Task WhatAnExtractionThatWasCutOffLeftGoesWithTheNextOne()
+    {
+        TestImage made = TestImage.Create(layers: 1);
+        await using ScriptedServer server = Serve(made);
+        Image image = await _images.PullAsync(NameAt(server));
+        var snapshotter = new MemorySnapshotter { RefusesRemoval = true };
+        var broken = new HashingApplier { Before = (_, _) => throw new InvalidOperationException("cut off") };
+        Assert.That(() => _images.UnpackAsync(image, snapshotter, broken), Throws.Exception);
+        Assert.That(snapshotter.Snapshots.Keys.Single(), Does.StartWith("extract-"));
+        // Of an extraction that another content store has in hand, this one must not take the snapshot.
+        string other = $"extract-0-other {image.ChainId}";
+        await snapshotter.PrepareAsync(other, options: new SnapshotOptions { Labels = new Dictionary<string, string> { [Labels.SnapshotRef] = image.ChainId! } });
+
+        snapshotter.RefusesRemoval = false;
+        await _images.UnpackAsync(image, snapshotter, new HashingApplier());
+        Assert.That(snapshotter.Snapshots.Keys, Is.EquivalentTo(new[] { image.ChainId, other }));
+        Assert.That((await _content.GetAsync(made.Layers[0].Digest)).Labels.Keys, Is.EqualTo(new[] { Labels.Uncompressed }));
     }
 
     [Test]

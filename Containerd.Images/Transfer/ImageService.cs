@@ -253,15 +253,11 @@ public sealed partial class ImageService : IDisposable
         activity?.SetTag("containerd.content.digest", descriptor.Digest.ToString());
         await _transfer.EnsureAsync(
             descriptor,
-            async (offset, token) =>
-            {
-                Stream body = await _registry.FetchAsync(reference, descriptor, offset, token).ConfigureAwait(false);
-                ImagesTelemetry.FetchedBytes.Add(descriptor.Size - offset, new KeyValuePair<string, object?>("server.address", reference.Registry));
-                return body;
-            },
+            (offset, token) => _registry.FetchAsync(reference, descriptor, offset, token),
             progress,
             cancellationToken,
-            _transfers).ConfigureAwait(false);
+            _transfers,
+            bytes => ImagesTelemetry.FetchedBytes.Add(bytes, new KeyValuePair<string, object?>("server.address", reference.Registry))).ConfigureAwait(false);
     }
 
     [LoggerMessage(2101, LogLevel.Information, "Pulled {Name} ({Digest}) in {Seconds:0.0} seconds.")]

@@ -140,6 +140,13 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         {
             IReadOnlyList<Mount> mounts = await to.Snapshotter.PrepareAsync(key, parent, new SnapshotOptions { Labels = labels }, cancellationToken).ConfigureAwait(false);
             LayerApplyResult applied = await ApplyAsync(layer, mounts, to.Applier, progress, cancellationToken).ConfigureAwait(false);
+            if (applied.DiffId.Algorithm != diffId.Algorithm)
+            {
+                throw new ContainerdException(
+                    ErrorKind.NotSupported,
+                    $"Layer {number} ({layer.Digest}) of {Excerpt.Of(image.Name)} is described by a {diffId.Algorithm} diff ID; this applier tells {applied.DiffId.Algorithm}, so that it cannot be verified.")
+                { Subject = layer.Digest.ToString() };
+            }
             if (applied.DiffId != diffId)
                 throw new DigestMismatchException($"Layer {number} ({layer.Digest}) of {Excerpt.Of(image.Name)}, uncompressed", diffId, applied.DiffId, null, applied.Size);
             var options = new SnapshotCommitOptions { DiffId = diffId, IsIndependentOfParent = !applied.DependsOnBase };

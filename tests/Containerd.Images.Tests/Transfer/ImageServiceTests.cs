@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Text.Json.Nodes;
 
 namespace Containerd.Images.Tests;
@@ -160,6 +161,14 @@ public sealed class ImageServiceTests
             }
             await made.ServeAsync(request, stream);
         });
+        long fetched = 0;
+        using var meters = new MeterListener { InstrumentPublished = (instrument, listener) => { if (instrument.Name == "containerd.images.fetched") listener.EnableMeasurementEvents(instrument); } };
+        meters.SetMeasurementEventCallback<long>((_, bytes, tags, _) =>
+        {
+            if (tags[0].Value is string address && address == server.Host)
+                Interlocked.Add(ref fetched, bytes);
+        });
+        meters.Start();
         var progress = new Recorder(report =>
         {
             if (report.Content?.Digest == layer && report.Bytes == 100_000)
@@ -170,6 +179,7 @@ public sealed class ImageServiceTests
         Assert.That((await _content.ListIngestsAsync().ToListAsync()).Single().Offset, Is.EqualTo(100_000));
         await _images.PullAsync(NameAt(server));
         Assert.That(server.Requests.Last().Headers["Range"], Is.EqualTo("bytes=100000-"));
+        Assert.That(fetched, Is.EqualTo(made.Blobs.Values.Sum(blob => (long)blob.Length)), "each byte is counted once, when it has come");
     }
 
     [Test]
@@ -241,6 +251,20 @@ public sealed class ImageServiceTests
         var snapshotter = new MemorySnapshotter();
         Assert.That(() => _images.UnpackAsync(image, snapshotter, new HashingApplier()), Throws.TypeOf<DigestMismatchException>());
         Assert.That(snapshotter.Snapshots.Keys, Is.EqualTo(new[] { made.DiffIds[0].ToString() }), "the layer beneath stays, the active snapshot does not");
+    }
+
+    [Test]
+    public async Task ADiffIdThatTheApplierCannotTellIsNotSupported()
+    {
+        var made = new TestImage();
+        made.AddLayer("x", [1]);
+        made.DiffIds[0] = Digest.Parse("sha512:" + new string('a', 128));
+        made.Finish("amd64");
+        await using ScriptedServer server = Serve(made);
+        Image image = await _images.PullAsync(NameAt(server));
+        var snapshotter = new MemorySnapshotter();
+        Assert.That(() => _images.UnpackAsync(image, snapshotter, new HashingApplier()), Fails(ErrorKind.NotSupported));
+        Assert.That(snapshotter.Snapshots, Is.Empty);
     }
 
     [Test]

@@ -11,8 +11,8 @@ namespace Containerd.Images;
 /// <para>A blob is a file <c>blobs/ALGORITHM/HEX</c>, mode 0444, that appears by a rename once its bytes are flushed and verified. Its labels are in <c>images.db</c>;
 /// the file alone decides whether the content exists, and one whose size is not the one that was committed counts as absent.</para>
 /// <para>An ingest's writer holds an OS lock that its process cannot outlive. Opening an ingest that was left hashes again what it has.</para>
-/// <para>Thread-safe. Needs no privilege, and a file system with working locks (<see cref="ErrorKind.NotSupported"/> otherwise). Disposal closes the
-/// database; writers and streams that are open stay usable, but a writer can no longer commit.</para>
+/// <para>Thread-safe. Needs no privilege, and a file system with working locks (<see cref="ErrorKind.NotSupported"/> otherwise). Disposal waits for
+/// the use of the database in progress, which is short, and closes it; writers and streams that are open stay usable, but a writer can no longer commit.</para>
 /// <para>Beyond what the interface says, every call may throw <see cref="ContainerdException"/> with <see cref="ErrorKind.FailedPrecondition"/> (no images root),
 /// <see cref="ErrorKind.NotSupported"/> (another format or schema), <see cref="ErrorKind.PermissionDenied"/>, <see cref="ErrorKind.DataCorrupted"/> (the database is damaged) or <see cref="ErrorKind.ResourceExhausted"/>
 /// (the disk is full).</para>

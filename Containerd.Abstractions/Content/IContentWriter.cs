@@ -33,7 +33,7 @@ public interface IContentWriter : IAsyncDisposable
     /// <param name="labels">Labels of the content; null for none.</param>
     /// <param name="cancellationToken">Stops the call; the ingest then stays.</param>
     /// <returns>The content. Where the store had it already, what it had, the labels merged into its own.</returns>
-    /// <exception cref="DigestMismatchException">Digest or size are not what was expected. The ingest is dropped: its bytes are worth nothing.</exception>
+    /// <exception cref="DigestMismatchException">The digest is not what was expected. The ingest is dropped: its bytes are worth nothing.</exception>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the size is smaller than expected; the ingest stays and can be continued. -or-
     /// <see cref="ErrorKind.ResourceExhausted"/>: the disk is full; the ingest stays.</exception>
     /// <exception cref="ObjectDisposedException">The writer was disposed or committed.</exception>

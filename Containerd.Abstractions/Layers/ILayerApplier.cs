@@ -15,7 +15,7 @@ namespace Containerd;
 public interface ILayerApplier
 {
     /// <summary>Applies one layer to a tree.</summary>
-    /// <param name="layer">What the stream is: its media type, of which the compression is taken where it says one, and its size in bytes.</param>
+    /// <param name="layer">What the stream is. Its media type must be that of a tar layer; how it is compressed, the bytes themselves tell.</param>
     /// <param name="content">The stream, positioned at the start of the layer. Not disposed.</param>
     /// <param name="mounts">The tree: what <see cref="ISnapshotter.PrepareAsync"/> gave.</param>
     /// <param name="progress">Told the number of compressed bytes consumed so far, at least at the end.</param>

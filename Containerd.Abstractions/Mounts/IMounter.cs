@@ -25,7 +25,7 @@ public interface IMounter
     /// <see cref="ErrorKind.PermissionDenied"/>: CAP_SYS_ADMIN is missing. -or-
     /// <see cref="ErrorKind.Unavailable"/>: a directory is in use by another overlay mount. -or-
     /// <see cref="ErrorKind.ResourceExhausted"/>: too many mounts, or options too long for this kernel.
-    /// After any of them, nothing of this call is mounted.</exception>
+    /// After any of them nothing of this call is mounted, unless the message says what is: where the kernel refuses to take a mount back.</exception>
     void Mount(IReadOnlyList<Mount> mounts, string target);
 
     /// <summary>Unmounts everything mounted at a directory. Idempotent: no mount there, or no such directory, is no error.</summary>

@@ -5,6 +5,10 @@ internal sealed class ArchiveBlobs(ArchiveSource source, ContentTransfer transfe
 {
     private const int MaxDepth = 4;
 
+    // What has been stored, or was not there: indexes that name one another again and again cost no more than what they name. The depth belongs to it, since how deep
+    // an index may be nested depends on where it is met.
+    private readonly Dictionary<(Digest Digest, long Size, string MediaType, int Depth), bool> _visited = [];
+
     public async Task StoreImageAsync(Descriptor target, CancellationToken cancellationToken)
     {
         if (!await StoreAsync(target, MaxDepth, cancellationToken).ConfigureAwait(false))
@@ -34,6 +38,14 @@ internal sealed class ArchiveBlobs(ArchiveSource source, ContentTransfer transfe
     }
 
     private async Task<bool> StoreAsync(Descriptor descriptor, int depth, CancellationToken cancellationToken)
+    {
+        (Digest, long, string, int) key = (descriptor.Digest, descriptor.Size, descriptor.MediaType, depth);
+        if (!_visited.TryGetValue(key, out bool isStored))
+            _visited[key] = isStored = await StoreOnceAsync(descriptor, depth, cancellationToken).ConfigureAwait(false);
+        return isStored;
+    }
+
+    private async Task<bool> StoreOnceAsync(Descriptor descriptor, int depth, CancellationToken cancellationToken)
     {
         if (!await StoreBlobAsync(descriptor, () => source.OpenBlob(descriptor.Digest), cancellationToken).ConfigureAwait(false))
             return false;

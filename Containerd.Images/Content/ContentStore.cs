@@ -6,15 +6,15 @@ namespace Containerd.Images;
 /// <summary>A content store in a directory that is an OCI image layout, which skopeo, umoci and buildah read as it is.</summary>
 /// <remarks>
 /// <para>Any number of processes may share the root. The root is made on first use, private to the user (0700); one that belongs to somebody else, that
-/// others can write, that has no <c>format</c> file, or that another version wrote in another format is refused before anything in it is touched.
+/// others can write, that holds something but no <c>format</c> file, or that another version wrote in another format is refused before anything in it is touched.
 /// On other systems than Linux the owner is not checked, on Windows neither is the mode.</para>
 /// <para>A blob is a file <c>blobs/ALGORITHM/HEX</c>, mode 0444, that appears by a rename once its bytes are flushed and verified. Its labels are in <c>images.db</c>;
 /// the file alone decides whether the content exists, and one whose size is not the one that was committed counts as absent.</para>
 /// <para>An ingest's writer holds an OS lock that its process cannot outlive. Opening an ingest that was left hashes again what it has.</para>
-/// <para>Thread-safe. Needs no privilege, and a file system with working locks (<see cref="ErrorKind.NotSupported"/> otherwise). Disposal closes the
-/// database; writers and streams that are open stay usable, but a writer can no longer commit.</para>
-/// <para>Beyond what the interface says, every call may throw <see cref="ContainerdException"/> with <see cref="ErrorKind.FailedPrecondition"/> (no images root, or another
-/// format), <see cref="ErrorKind.PermissionDenied"/>, <see cref="ErrorKind.DataCorrupted"/> (the database is damaged) or <see cref="ErrorKind.ResourceExhausted"/>
+/// <para>Thread-safe. Needs no privilege, and a file system with working locks (<see cref="ErrorKind.NotSupported"/> otherwise). Disposal waits for
+/// the use of the database in progress, which is short, and closes it; writers and streams that are open stay usable, but a writer can no longer commit.</para>
+/// <para>Beyond what the interface says, every call may throw <see cref="ContainerdException"/> with <see cref="ErrorKind.FailedPrecondition"/> (no images root),
+/// <see cref="ErrorKind.NotSupported"/> (another format or schema), <see cref="ErrorKind.PermissionDenied"/>, <see cref="ErrorKind.DataCorrupted"/> (the database is damaged) or <see cref="ErrorKind.ResourceExhausted"/>
 /// (the disk is full).</para>
 /// <para>Source: containerd plugins/content/local; image-spec v1.1 image-layout.md.</para>
 /// </remarks>
@@ -107,9 +107,9 @@ public sealed class ContentStore : IContentStore, IDisposable
     public async IAsyncEnumerable<ContentInfo> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await _root.EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
-        foreach (string algorithm in _root.Files.Directory.EnumerateDirectories(_root.BlobsPath))
+        foreach (string algorithm in Names(_root.Files.Directory.GetDirectories, _root.BlobsPath))
         {
-            foreach (string blob in _root.Files.Directory.EnumerateFiles(algorithm))
+            foreach (string blob in Names(_root.Files.Directory.GetFiles, algorithm))
             {
                 if (Digest.TryParse($"{Path.GetFileName(algorithm)}:{Path.GetFileName(blob)}", out Digest digest)
                     && await FindInOpenRootAsync(digest, cancellationToken).ConfigureAwait(false) is { } content)
@@ -145,9 +145,9 @@ public sealed class ContentStore : IContentStore, IDisposable
     public async IAsyncEnumerable<IngestStatus> ListIngestsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await _root.EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
-        foreach (string path in _root.Files.Directory.EnumerateDirectories(_root.IngestsPath))
+        foreach (string path in Names(_root.Files.Directory.GetDirectories, _root.IngestsPath))
         {
-            if (await Ingest.ReadStatusAsync(_root, path, cancellationToken).ConfigureAwait(false) is { } status)
+            if (await ReadStatusAsync(path, cancellationToken).ConfigureAwait(false) is { } status)
                 yield return status;
         }
     }
@@ -183,6 +183,31 @@ public sealed class ContentStore : IContentStore, IDisposable
         return known is null ? new ContentInfo { Digest = digest, Size = size, CreatedAt = written, UpdatedAt = written }
             : known.Size == size ? known
             : null;
+    }
+
+    // An iterator cannot translate what it enumerates lazily.
+    private static string[] Names(Func<string, string[]> list, string directory)
+    {
+        try
+        {
+            return list(directory);
+        }
+        catch (Exception e) when (StorageError.Is(e))
+        {
+            throw StorageError.From(e, "Listing the content store", directory);
+        }
+    }
+
+    private async Task<IngestStatus?> ReadStatusAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Ingest.ReadStatusAsync(_root, path, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (StorageError.Is(e))
+        {
+            throw StorageError.From(e, "Reading an ingest", path);
+        }
     }
 
     private async Task ThrowIfPresentAsync(Descriptor? expected, CancellationToken cancellationToken)

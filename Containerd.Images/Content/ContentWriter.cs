@@ -8,6 +8,7 @@ namespace Containerd.Images;
 internal sealed class ContentWriter : IContentWriter
 {
     private const int RehashBytes = 1 << 20;
+    private const UnixFileMode IngestMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode BlobMode = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     private readonly ContentStore _store;
@@ -33,6 +34,9 @@ internal sealed class ContentWriter : IContentWriter
     public static async Task<ContentWriter> OpenAsync(
         ContentStore store, ImageRoot root, Ingest ingest, string reference, Descriptor? expected, CancellationToken cancellationToken)
     {
+        // A commit that was cancelled or killed late has left it read-only.
+        if (!OperatingSystem.IsWindows() && root.Files.File.Exists(ingest.DataPath))
+            root.Files.File.SetUnixFileMode(ingest.DataPath, IngestMode);
         FileSystemStream data = root.Files.FileStream.New(ingest.DataPath, new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,

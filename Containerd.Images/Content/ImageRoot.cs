@@ -1,6 +1,4 @@
 using System.IO.Abstractions;
-using System.Reflection;
-using System.Text.Json;
 
 namespace Containerd.Images;
 
@@ -12,7 +10,6 @@ internal sealed class ImageRoot : IDisposable
 {
     private const string Component = "images";
     private const int Format = 1;
-    private const int MaxFormatBytes = 4096;
 
     private readonly SemaphoreSlim _opening = new(1);
     private volatile bool _isOpen;
@@ -85,11 +82,8 @@ internal sealed class ImageRoot : IDisposable
     public Task FlushDirectoryAsync(string path) =>
         Options.Durability == Durability.Full ? Task.Run(() => Interop.FlushDirectory(path)) : Task.CompletedTask;
 
-    public void Dispose()
-    {
-        Database.Dispose();
-        _opening.Dispose();
-    }
+    // The semaphore has nothing to be freed, and a call that still waits for it must be able to.
+    public void Dispose() => Database.Dispose();
 
     private async Task OpenAsync(CancellationToken cancellationToken)
     {
@@ -108,8 +102,7 @@ internal sealed class ImageRoot : IDisposable
         }
         if (isNew && !await CheckFormatAsync(cancellationToken).ConfigureAwait(false))
         {
-            var format = new RootFormat { Component = Component, Format = Format, Writer = WriterVersion };
-            await ReplaceFileAsync(FormatPath, JsonSerializer.SerializeToUtf8Bytes(format, ImageJson.Default.RootFormat), cancellationToken).ConfigureAwait(false);
+            await ReplaceFileAsync(FormatPath, RootFormat.Write(Component, Format), cancellationToken).ConfigureAwait(false);
         }
         CreateDirectory(System.IO.Path.Join(BlobsPath, "sha256"));
         CreateDirectory(IngestsPath);
@@ -122,10 +115,7 @@ internal sealed class ImageRoot : IDisposable
         await LayoutIndex.WriteAsync(this, cancellationToken).ConfigureAwait(false);
     }
 
-    private string FormatPath => System.IO.Path.Join(Path, "format");
-
-    private static string WriterVersion =>
-        typeof(ImageRoot).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
+    private string FormatPath => System.IO.Path.Join(Path, RootFormat.FileName);
 
     /// <summary>Whether there is a format that this version reads; false where the root is new.</summary>
     private async Task<bool> CheckFormatAsync(CancellationToken cancellationToken)
@@ -148,32 +138,15 @@ internal sealed class ImageRoot : IDisposable
             }
         }
 
-        if (Files.FileInfo.New(FormatPath).Length > MaxFormatBytes)
-            throw Damaged(null);
-        RootFormat? found;
-        try
+        FileSystemStream file = Files.FileStream.New(FormatPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        await using (file.ConfigureAwait(false))
         {
-            found = JsonSerializer.Deserialize(await Files.File.ReadAllBytesAsync(FormatPath, cancellationToken).ConfigureAwait(false), ImageJson.Default.RootFormat);
-        }
-        catch (JsonException e)
-        {
-            throw Damaged(e);
-        }
-        if (found is null)
-            throw Damaged(null);
-        if (found.Component != Component || found.Format != Format)
-        {
-            throw new ContainerdException(
-                ErrorKind.FailedPrecondition,
-                $"'{Path}' holds {Excerpt.Of(found.Component)} in format {found.Format}, written by version {Excerpt.Of(found.Writer)}; "
-                + $"version {WriterVersion} reads {Component} in format {Format}. Use a version that reads it, or another directory.")
-            { Subject = Path };
+            byte[] json = new byte[RootFormat.MaxBytes + 1];
+            int length = await file.ReadAtLeastAsync(json, json.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            RootFormat.Check(json.AsSpan(0, length), Path, Component, Format, Format);
         }
         return true;
     }
-
-    private ContainerdException Damaged(JsonException? e) =>
-        new(ErrorKind.DataCorrupted, $"'{FormatPath}' is damaged: it does not say what the root is.", e) { Subject = FormatPath };
 
     // The root is the boundary: whoever else could write in it could replace content that was verified (CVE-2024-25621).
     private void CheckOwnerAndMode()

@@ -8,7 +8,7 @@ namespace Containerd.Images;
 /// <remarks>
 /// <para>Access is anonymous: where a registry demands a token it is asked for without credentials, and sent to no other host. TLS is required unless
 /// <see cref="HttpRegistryOptions"/> names the host. Redirects are followed, never from TLS to plain HTTP. <see cref="Descriptor.Urls"/> are never followed (CVE-2020-15157).</para>
-/// <para>Requests that fail with 408, 429, a server error or a broken connection are repeated; there is no limit for a transfer as a whole, only for the time in which nothing moves.</para>
+/// <para>Requests that fail with 408, 429, a server error or a broken connection are repeated, those for a token included; one that gets no reply is not. There is no limit for a transfer as a whole, only for the time in which nothing moves.</para>
 /// <para>A tag is resolved by the registry's word; whoever stores what is fetched verifies it. A digest in the reference is what is resolved, whatever the registry says.</para>
 /// <para>Failures are <see cref="RegistryException"/>. Thread-safe. Disposal closes all connections, also those of open streams.</para>
 /// </remarks>

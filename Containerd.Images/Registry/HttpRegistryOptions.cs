@@ -29,7 +29,10 @@ public sealed class HttpRegistryOptions
     /// <exception cref="ArgumentOutOfRangeException">Zero or negative.</exception>
     public TimeSpan NoProgressTimeout { get; set => field = Positive(value); } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How often a request is repeated that failed for a transient reason, or a body resumed that broke without a byte of progress.</summary>
+    /// <summary>
+    /// How often a request is repeated that was answered with 408, 429 or a server error or whose connection broke, or a body resumed that broke or stalled without a byte
+    /// of progress. A request that gets no reply in <see cref="NoProgressTimeout"/> is not repeated.
+    /// </summary>
     /// <value>4.</value>
     /// <exception cref="ArgumentOutOfRangeException">Negative.</exception>
     public int MaxRetries

@@ -61,10 +61,14 @@ internal sealed partial class RegistryClient : IDisposable
                 {
                     TimeSpan? retryAfter = RetryAfterOf(answer);
                     failure = await RegistryFailure.FromAnswerAsync(doing, endpoint, answer, url, retryAfter, patience).ConfigureAwait(false);
-                    isPermanent = !(answer.StatusCode is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)answer.StatusCode >= 500)
-                        || answer.StatusCode is HttpStatusCode.NotImplemented
-                        || retryAfter > LongestRetryAfter;
+                    isPermanent = !IsTransient(answer.StatusCode) || retryAfter > LongestRetryAfter;
                 }
+            }
+            catch (RegistryException e) when (e.StatusCode is { } status && IsTransient(status))
+            {
+                // The token service's answer.
+                failure = e;
+                isPermanent = e.RetryAfter > LongestRetryAfter;
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
@@ -194,6 +198,9 @@ internal sealed partial class RegistryClient : IDisposable
             return (token, reply.ExpiresIn is > 0 and < int.MaxValue ? TimeSpan.FromSeconds(reply.ExpiresIn.Value) : DefaultTokenLife);
         }
     }
+
+    private static bool IsTransient(HttpStatusCode status) =>
+        status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || ((int)status >= 500 && status != HttpStatusCode.NotImplemented);
 
     private TimeSpan? RetryAfterOf(HttpResponseMessage answer)
     {

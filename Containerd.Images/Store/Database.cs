@@ -13,7 +13,7 @@ internal sealed class Database(string path, Durability durability) : IDisposable
 
     private readonly SemaphoreSlim _turn = new(1);
     private Session? _session;
-    private bool _isDisposed;
+    private volatile bool _isDisposed;
 
     public Task OpenAsync(CancellationToken cancellationToken) => RunAsync(static _ => 0, cancellationToken);
 
@@ -41,11 +41,18 @@ internal sealed class Database(string path, Durability durability) : IDisposable
 
     public void Dispose()
     {
-        if (_isDisposed)
-            return;
-        _isDisposed = true;
-        _session?.Dispose();
-        _turn.Dispose();
+        // Whoever has the turn finishes, and whoever waits for it is let in to hear that it is too late: the semaphore itself has nothing to be freed.
+        _turn.Wait();
+        try
+        {
+            _isDisposed = true;
+            _session?.Dispose();
+            _session = null;
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     public static string TextOf(IReadOnlyDictionary<string, string> labels) =>
@@ -101,7 +108,14 @@ internal sealed class Database(string path, Durability durability) : IDisposable
             session.Execute("PRAGMA journal_mode = WAL");
             session.Execute(durability == Durability.Full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
             session.Execute("BEGIN IMMEDIATE");
-            if (session.Number("PRAGMA user_version") == 0)
+            long version = session.Number("PRAGMA user_version");
+            if (version > SchemaVersion)
+            {
+                throw new ContainerdException(
+                    ErrorKind.NotSupported, $"The database '{path}' has schema version {version}, this library knows up to {SchemaVersion}. Use the version that wrote it.")
+                { Subject = path };
+            }
+            if (version == 0)
             {
                 session.Execute("CREATE TABLE content (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID");
                 session.Execute("CREATE TABLE images (name TEXT PRIMARY KEY, digest TEXT NOT NULL, target TEXT NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID");

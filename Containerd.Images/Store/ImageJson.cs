@@ -12,7 +12,6 @@ namespace Containerd.Images;
 [JsonSerializable(typeof(Descriptor))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(SortedDictionary<string, string>))]
-[JsonSerializable(typeof(RootFormat))]
 [JsonSerializable(typeof(IngestRecord))]
 [JsonSerializable(typeof(ManifestRule.SelfDescription))]
 [JsonSerializable(typeof(TokenReply))]

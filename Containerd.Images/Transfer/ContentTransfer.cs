@@ -15,12 +15,14 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
     /// <param name="progress">Told of it.</param>
     /// <param name="cancellationToken">Stops the transfer; what came so far is kept for the next.</param>
     /// <param name="limit">How many may transfer at once; null for any number.</param>
+    /// <param name="arrived">Told the number of bytes whenever some have come.</param>
     public async Task EnsureAsync(
         Descriptor descriptor,
         Func<long, CancellationToken, Task<Stream>> open,
         IProgress<TransferProgress>? progress,
         CancellationToken cancellationToken,
-        SemaphoreSlim? limit = null)
+        SemaphoreSlim? limit = null,
+        Action<int>? arrived = null)
     {
         bool mayStartAnew = true;
         for (TimeSpan delay = FirstDelay; ; delay = delay * 2 < LongestDelay ? delay * 2 : LongestDelay)
@@ -30,7 +32,7 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
                 await limit.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                Outcome outcome = await TryTransferAsync(descriptor, open, mayStartAnew, progress, cancellationToken).ConfigureAwait(false);
+                Outcome outcome = await TryTransferAsync(descriptor, open, mayStartAnew, progress, arrived, cancellationToken).ConfigureAwait(false);
                 if (outcome == Outcome.Present)
                     return;
                 if (outcome == Outcome.StartAnew)
@@ -74,7 +76,7 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
     }
 
     private async Task<Outcome> TryTransferAsync(
-        Descriptor descriptor, Func<long, CancellationToken, Task<Stream>> open, bool mayStartAnew, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
+        Descriptor descriptor, Func<long, CancellationToken, Task<Stream>> open, bool mayStartAnew, IProgress<TransferProgress>? progress, Action<int>? arrived, CancellationToken cancellationToken)
     {
         IContentWriter writer;
         try
@@ -94,7 +96,7 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
             bool resumes = writer.Offset > 0;
             try
             {
-                await CopyAsync(descriptor, writer, open, progress, cancellationToken).ConfigureAwait(false);
+                await CopyAsync(descriptor, writer, open, progress, arrived, cancellationToken).ConfigureAwait(false);
                 await writer.CommitAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
             }
             catch (DigestMismatchException) when (resumes && mayStartAnew)
@@ -123,7 +125,7 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
     }
 
     private static async Task CopyAsync(
-        Descriptor descriptor, IContentWriter writer, Func<long, CancellationToken, Task<Stream>> open, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
+        Descriptor descriptor, IContentWriter writer, Func<long, CancellationToken, Task<Stream>> open, IProgress<TransferProgress>? progress, Action<int>? arrived, CancellationToken cancellationToken)
     {
         progress?.Report(new TransferProgress(TransferPhase.Transferring, descriptor, writer.Offset));
         if (writer.Offset == descriptor.Size)
@@ -137,6 +139,7 @@ internal sealed class ContentTransfer(IContentStore content, TimeProvider timePr
                 int read;
                 while ((read = await body.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
                 {
+                    arrived?.Invoke(read);
                     await writer.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
                     progress?.Report(new TransferProgress(TransferPhase.Transferring, descriptor, writer.Offset));
                 }

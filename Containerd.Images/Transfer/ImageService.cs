@@ -11,7 +11,8 @@ namespace Containerd.Images;
 /// <para>Several processes, and several calls in one, may do the same at once: content that somebody is transferring, or a layer that somebody is extracting, is waited for
 /// and then used (<see cref="TransferPhase.Waiting"/>).</para>
 /// <para>A call that fails or is cancelled leaves whole, verified content, ingests that the next call resumes, and committed layers; never a name, never an active snapshot. A process
-/// that is killed while it extracts leaves, besides, an active snapshot whose key begins with <c>extract-</c>.</para>
+/// that is killed while it extracts leaves, besides, an active snapshot whose key begins with <c>extract-</c>; the next extraction of that layer, on top of the same ones, with the
+/// same content store removes it.</para>
 /// <para>Thread-safe. The stores and the registry are their creator's to dispose.</para>
 /// <example>
 /// <code>
@@ -227,6 +228,8 @@ public sealed partial class ImageService : IDisposable
         Descriptor[] contents = [.. manifest.Layers.Prepend(manifest.Config).DistinctBy(content => content.Digest)];
         if (manifest.Layers.Prepend(manifest.Config).DistinctBy(content => (content.Digest, content.Size)).Count() != contents.Length)
             throw new ContainerdException(ErrorKind.DataCorrupted, $"The manifest of {Excerpt.Of(name)} gives the same content two sizes.") { Subject = name };
+        if (manifest.Layers.Any(layer => layer.Digest == manifest.Config.Digest))
+            throw new ContainerdException(ErrorKind.DataCorrupted, $"The manifest of {Excerpt.Of(name)} has its configuration for a layer.") { Subject = name };
         foreach (Descriptor content in contents)
             progress?.Report(new TransferProgress(TransferPhase.Queued, content, 0));
 
@@ -250,15 +253,11 @@ public sealed partial class ImageService : IDisposable
         activity?.SetTag("containerd.content.digest", descriptor.Digest.ToString());
         await _transfer.EnsureAsync(
             descriptor,
-            async (offset, token) =>
-            {
-                Stream body = await _registry.FetchAsync(reference, descriptor, offset, token).ConfigureAwait(false);
-                ImagesTelemetry.FetchedBytes.Add(descriptor.Size - offset, new KeyValuePair<string, object?>("server.address", reference.Registry));
-                return body;
-            },
+            (offset, token) => _registry.FetchAsync(reference, descriptor, offset, token),
             progress,
             cancellationToken,
-            _transfers).ConfigureAwait(false);
+            _transfers,
+            bytes => ImagesTelemetry.FetchedBytes.Add(bytes, new KeyValuePair<string, object?>("server.address", reference.Registry))).ConfigureAwait(false);
     }
 
     [LoggerMessage(2101, LogLevel.Information, "Pulled {Name} ({Digest}) in {Seconds:0.0} seconds.")]

@@ -5,6 +5,10 @@ namespace Containerd.Images;
 /// <summary>Turns the layers of an image into a chain of committed snapshots (U-1 … U-8).</summary>
 internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProvider)
 {
+    // On a layer's content, followed by the turn: the key of the snapshot into which the holder of the turn extracts it. Written before that is made and taken away after
+    // it is gone, so that what a killed process leaves is known, and known to be nobody's, to whoever has the turn next. Another content store has turns, and labels, of its own.
+    private const string ExtractionPrefix = "containerd.io/extraction.";
+
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(16);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(1);
 
@@ -51,10 +55,12 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
             {
                 try
                 {
+                    string label = ExtractionPrefix + turn;
+                    await RemoveLeftoverAsync(image.Layers[number].Digest, label, to.Snapshotter, cancellationToken).ConfigureAwait(false);
                     if (!await IsThereAsync(image.DiffIds[number], name, parent, to.Snapshotter, cancellationToken).ConfigureAwait(false))
                     {
                         await layerIsThere(number).WaitAsync(cancellationToken).ConfigureAwait(false);
-                        await ExtractAsync(image, number, name, parent, to, progress, cancellationToken).ConfigureAwait(false);
+                        await ExtractAsync(image, number, name, parent, label, to, progress, cancellationToken).ConfigureAwait(false);
                     }
                     return;
                 }
@@ -108,8 +114,17 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         }
     }
 
+    private async Task RemoveLeftoverAsync(Digest layer, string label, ISnapshotter snapshotter, CancellationToken cancellationToken)
+    {
+        if (await content.FindAsync(layer, cancellationToken).ConfigureAwait(false) is { } known && known.Labels.TryGetValue(label, out string? key))
+        {
+            await RemoveAsync(snapshotter, key).ConfigureAwait(false);
+            await LabelAsync(layer, LabelUpdate.Remove(label), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private async Task ExtractAsync(
-        Image image, int number, string name, string? parent, ImageUnpack to, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
+        Image image, int number, string name, string? parent, string label, ImageUnpack to, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
     {
         Descriptor layer = image.Layers[number];
         Digest diffId = image.DiffIds[number];
@@ -119,11 +134,19 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         // Nobody else ever has this key, so that whatever happens here it can be removed.
         string key = $"extract-{timeProvider.GetUtcNow().ToUnixTimeMilliseconds()}-{Guid.NewGuid():N} {name}";
         var labels = new Dictionary<string, string> { [Labels.SnapshotRef] = name };
-        IReadOnlyList<Mount> mounts = await to.Snapshotter.PrepareAsync(key, parent, new SnapshotOptions { Labels = labels }, cancellationToken).ConfigureAwait(false);
+        await content.UpdateAsync(layer.Digest, LabelUpdate.Set(label, key), cancellationToken).ConfigureAwait(false);
         bool isCommitted = false;
         try
         {
+            IReadOnlyList<Mount> mounts = await to.Snapshotter.PrepareAsync(key, parent, new SnapshotOptions { Labels = labels }, cancellationToken).ConfigureAwait(false);
             LayerApplyResult applied = await ApplyAsync(layer, mounts, to.Applier, progress, cancellationToken).ConfigureAwait(false);
+            if (applied.DiffId.Algorithm != diffId.Algorithm)
+            {
+                throw new ContainerdException(
+                    ErrorKind.NotSupported,
+                    $"Layer {number} ({layer.Digest}) of {Excerpt.Of(image.Name)} is described by a {diffId.Algorithm} diff ID; this applier tells {applied.DiffId.Algorithm}, so that it cannot be verified.")
+                { Subject = layer.Digest.ToString() };
+            }
             if (applied.DiffId != diffId)
                 throw new DigestMismatchException($"Layer {number} ({layer.Digest}) of {Excerpt.Of(image.Name)}, uncompressed", diffId, applied.DiffId, null, applied.Size);
             var options = new SnapshotCommitOptions { DiffId = diffId, IsIndependentOfParent = !applied.DependsOnBase };
@@ -140,9 +163,13 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         finally
         {
             if (!isCommitted)
+            {
                 await RemoveAsync(to.Snapshotter, key).ConfigureAwait(false);
+                await LabelAsync(layer.Digest, LabelUpdate.Remove(label), CancellationToken.None).ConfigureAwait(false);
+            }
         }
-        await LabelAsync(layer.Digest, diffId, cancellationToken).ConfigureAwait(false);
+        var done = new Dictionary<string, string?> { [Labels.Uncompressed] = diffId.ToString(), [label] = null };
+        await LabelAsync(layer.Digest, LabelUpdate.Merge(done), CancellationToken.None).ConfigureAwait(false);
     }
 
     private async Task<LayerApplyResult> ApplyAsync(
@@ -169,11 +196,11 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         }
     }
 
-    private async Task LabelAsync(Digest layer, Digest diffId, CancellationToken cancellationToken)
+    private async Task LabelAsync(Digest layer, LabelUpdate labels, CancellationToken cancellationToken)
     {
         try
         {
-            await content.UpdateAsync(layer, LabelUpdate.Set(Labels.Uncompressed, diffId.ToString()), cancellationToken).ConfigureAwait(false);
+            await content.UpdateAsync(layer, labels, cancellationToken).ConfigureAwait(false);
         }
         catch (ContainerdException e) when (e.Kind == ErrorKind.NotFound)
         {

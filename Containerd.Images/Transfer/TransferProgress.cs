@@ -2,7 +2,8 @@ namespace Containerd.Images;
 
 /// <summary>How far one piece of content has come.</summary>
 /// <remarks>
-/// Every layer and configuration is reported as <see cref="TransferPhase.Queued"/> before the first byte of any of them is transferred, so that totals are known. Reports
+/// In a pull, every layer and configuration is reported as <see cref="TransferPhase.Queued"/> before the first byte of any of them is transferred, so that totals are known.
+/// An import goes through its archive piece by piece and queues nothing. Reports
 /// of different content interleave, and come from any thread; those of one piece of content are in order. Failures are not reported here: the call throws.
 /// </remarks>
 /// <param name="Phase">What is happening.</param>

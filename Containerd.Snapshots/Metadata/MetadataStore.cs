@@ -6,8 +6,8 @@ namespace Containerd.Snapshots;
 
 /// <summary>The database of a store: one connection that writes, any number that read.</summary>
 /// <remarks>
-/// Transactions are short, a few statements, and no file is touched in one. Reads run on the caller's thread: they take microseconds and wait for
-/// nobody (WAL). Whoever writes waits for the other writers of this process in line, and for those of other processes by trying again.
+/// Transactions are short, a few statements, and no file is touched in one. Reads run on the caller's thread: they take microseconds and do not wait
+/// for writers (WAL), only, up to ten seconds, for a process that has the database to itself while it opens or closes it. Whoever writes waits for the other writers of this process in line, and for those of other processes by trying again.
 /// </remarks>
 internal sealed partial class MetadataStore : IDisposable
 {
@@ -185,6 +185,6 @@ internal sealed partial class MetadataStore : IDisposable
         }
     }
 
-    [LoggerMessage(EventId = 101, Level = LogLevel.Information, Message = "Waiting for another process to finish writing '{File}'")]
+    [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Waiting for another process to finish writing '{File}'")]
     private partial void LogWaiting(string file);
 }

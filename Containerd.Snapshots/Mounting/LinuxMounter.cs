@@ -7,10 +7,12 @@ namespace Containerd.Snapshots;
 /// restriction of it, holds for all mounts that come with it, unlike in mount(8). A bind never lifts a restriction its source has. <c>remount</c> is made by
 /// itself. Type <c>bind</c> without a word is a bind of one mount.</para>
 /// <para><b>Overlays.</b> Each directory is opened and handed over by itself where the kernel takes that (Linux 6.13 by handle, 6.7 by path), so paths may
-/// contain any character and be of any length. By mount(2) directories whose options exceed one page are named by descriptor: about 220 layers fit.</para>
+/// contain any character and be of any length. By mount(2) directories whose options exceed one page are named by descriptor: about 220 layers fit. Before Linux 6.7 a
+/// detached overlay has neither way: its layers are one value of 255 bytes, which is about a dozen (<see cref="ErrorKind.ResourceExhausted"/> beyond that).</para>
 /// <para><b>Not supported</b> (<see cref="ErrorKind.NotSupported"/>, before anything is mounted): <c>uidmap</c>/<c>gidmap</c>, <c>loop</c>, FUSE helpers, prefixed
 /// types and <c>X-containerd.</c> options.</para>
-/// <para><b>All or none.</b> A failure takes back what the call had mounted, last first, through handles of those very mounts.</para>
+/// <para><b>All or none.</b> A failure takes back what the call had mounted, last first, through handles of those very mounts. Where that fails too, or
+/// mount(2) mounted something that the target does not lead to, the message says that it is still mounted.</para>
 /// <para>Needs Linux 5.6 (openat2) where a mount has a <see cref="Mount.Target"/>, 5.2 for <see cref="MountDetached"/>, 5.12 for restrictions of a detached
 /// bind, and 6.15 for several mounts in one detached tree. Thread-safe. Source: containerd core/mount/mount_linux.go.</para>
 /// </remarks>

@@ -8,7 +8,7 @@ public sealed partial class OverlaySnapshotter
     public async Task<SnapshotInfo> CommitAsync(
         string name, string key, SnapshotCommitOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SnapshotKey.Validate(name);
+        NameRule.Validate(name, "the name of a snapshot");
         ArgumentNullException.ThrowIfNull(key);
         options ??= new SnapshotCommitOptions();
         Labels.Validate(options.Labels);
@@ -20,7 +20,7 @@ public sealed partial class OverlaySnapshotter
     public async Task<SnapshotInfo?> AdoptAsync(
         string name, string? parent, Digest diffId, IReadOnlyDictionary<string, string>? labels = null, CancellationToken cancellationToken = default)
     {
-        SnapshotKey.Validate(name);
+        NameRule.Validate(name, "the name of a snapshot");
         Labels.Validate(labels);
         if (diffId.IsEmpty)
             throw new ArgumentException("The empty digest names no layer.", nameof(diffId));

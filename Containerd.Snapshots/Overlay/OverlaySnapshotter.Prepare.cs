@@ -17,7 +17,7 @@ public sealed partial class OverlaySnapshotter
     private async Task<IReadOnlyList<Mount>> CreateAsync(
         SnapshotKind kind, string key, string? parent, SnapshotOptions? options, CancellationToken cancellationToken)
     {
-        SnapshotKey.Validate(key);
+        NameRule.Validate(key, "the key of a snapshot");
         Labels.Validate(options?.Labels);
         if (options is { UserMappings.Count: > 0 } or { GroupMappings.Count: > 0 })
         {

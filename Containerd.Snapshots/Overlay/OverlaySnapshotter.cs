@@ -50,7 +50,7 @@ public sealed partial class OverlaySnapshotter : ISnapshotter, IAsyncDisposable,
     /// schema of another version, both of which the message names. -or-
     /// <see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's, or holds files but no store. -or-
     /// <see cref="ErrorKind.DataCorrupted"/>: the format file or the database is damaged; the message names the file. -or-
-    /// <see cref="ErrorKind.PermissionDenied"/>: the directory is somebody else's or may be written by everybody, or this process may not mount. -or-
+    /// <see cref="ErrorKind.PermissionDenied"/>: the directory is somebody else's or may be written by its group or others, or this process may not mount. -or-
     /// <see cref="ErrorKind.Unavailable"/>: another process has been opening the store for 30 seconds. -or-
     /// <see cref="ErrorKind.ResourceExhausted"/>: the disk is full.
     /// Except for the last, a directory that is no store of this version is not touched.</exception>

@@ -13,7 +13,10 @@ public sealed class OverlaySnapshotterOptions
     public string Root { get; set; } = "";
 
     /// <summary>What power loss may take.</summary>
-    /// <value><see cref="Durability.Full"/>: nothing that a call reported as done.</value>
+    /// <value>
+    /// <see cref="Durability.Full"/>: nothing that a call reported as done, but what is in an active snapshot, which is flushed when it is committed, not before. An active
+    /// snapshot or a view may then be listed whose directory is incomplete or missing: remove it, and prepare it anew.
+    /// </value>
     public Durability Durability { get; set; }
 
     /// <summary>

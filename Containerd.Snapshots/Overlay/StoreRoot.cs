@@ -105,23 +105,23 @@ internal sealed class StoreRoot : IDisposable
                 ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' belongs to user {status.UserId}, this process runs as {Sys.EffectiveUserId}: a store is its owner's alone.")
             { Subject = Path };
         }
-        if ((status.Permissions & 0x2) != 0)
+        if ((status.Permissions & 0x12) != 0) // S_IWGRP | S_IWOTH
         {
             throw new ContainerdException(
-                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' may be written by everybody (mode {Convert.ToString(status.Permissions, 8)}); make it 0700 if its content can be trusted.")
+                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' may be written by others (mode {Convert.ToString(status.Permissions, 8)}); make it 0700 if its content can be trusted.")
             { Subject = Path };
         }
     }
 
     private void CheckEmpty()
     {
-        string[] ours = ["lost+found", LockName, StoreFormat.NewFileName, StoreFormat.FileName];
+        string[] ours = ["lost+found", LockName, StoreFormat.NewFileName, RootFormat.FileName];
         string? foreign = Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName).FirstOrDefault(name => !ours.Contains(name));
         // Another process may have made it a store just now.
         if (foreign is not null && !StoreFormat.Check(Path))
         {
             throw new ContainerdException(
-                ErrorKind.FailedPrecondition, $"Root '{Excerpt.Of(Path)}' is not empty ('{Excerpt.Of(foreign)}') and has no file '{StoreFormat.FileName}': it is not a store. Nothing in it was touched.")
+                ErrorKind.FailedPrecondition, $"Root '{Excerpt.Of(Path)}' is not empty ('{Excerpt.Of(foreign)}') and has no file '{RootFormat.FileName}': it is not a store. Nothing in it was touched.")
             { Subject = Path };
         }
     }

@@ -66,9 +66,10 @@ public sealed class RootTests
         Assert.That(ImageIndex.Parse(File.ReadAllBytes(Path.Join(_root, "index.json")), MediaTypes.OciIndex).Manifests, Has.Count.EqualTo(1));
     }
 
-    [TestCase("""{"component":"images","format":2,"writer":"9.9.9"}""", "format 2", "9.9.9")]
-    [TestCase("""{"component":"snapshots","format":1,"writer":"0.1.0"}""", "snapshots", "reads images")]
-    public void AnotherFormatIsRefusedAndNotTouched(string format, params string[] said)
+    [TestCase("""{"component":"images","format":2,"writer":"9.9.9"}""", ErrorKind.NotSupported, "format 2", "9.9.9", "reads format 1")]
+    [TestCase("""{"component":"snapshots.overlay","format":1,"writer":"0.1.0"}""", ErrorKind.FailedPrecondition, "snapshots.overlay", "images")]
+    [TestCase("""{"component":"images"}""", ErrorKind.DataCorrupted, "damaged")]
+    public void AnotherFormatIsRefusedAndNotTouched(string format, ErrorKind kind, params string[] said)
     {
         Directory.CreateDirectory(_root, (UnixFileMode)0b111_000_000);
         File.WriteAllText(Path.Join(_root, "format"), format);
@@ -76,7 +77,7 @@ public sealed class RootTests
         var e = Assert.ThrowsAsync<ContainerdException>(() => store.FindAsync(Described.Digest));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(e.Kind, Is.EqualTo(ErrorKind.FailedPrecondition));
+            Assert.That(e.Kind, Is.EqualTo(kind));
             Assert.That(said, Has.All.Matches<string>(e.Message.Contains));
             Assert.That(Directory.GetFileSystemEntries(_root), Has.Length.EqualTo(1));
         }
@@ -127,6 +128,71 @@ public sealed class RootTests
     }
 
     [Test]
+    public async Task ADatabaseOfALaterSchemaIsRefused()
+    {
+        using (var store = new ImageStore(_root))
+            await store.FindAsync("x");
+        string database = Path.Join(_root, "images.db");
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={database};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "PRAGMA user_version = 99";
+            command.ExecuteNonQuery();
+        }
+        using var later = new ImageStore(_root);
+        var e = Assert.ThrowsAsync<ContainerdException>(() => later.FindAsync("x"));
+        Assert.That((e.Kind, e.Subject), Is.EqualTo((ErrorKind.NotSupported, database)));
+        Assert.That(e.Message, Does.Contain("99"));
+    }
+
+    [Test]
+    public async Task AListThatCannotBeReadFailsAsTheSuiteDoes()
+    {
+        using var store = new ContentStore(_root);
+        await store.FindAsync(Described.Digest);
+        Directory.Delete(Path.Join(_root, "blobs"), recursive: true);
+        Directory.Delete(Path.Join(_root, "ingest"), recursive: true);
+        Assert.That(async () => await store.ListAsync().CountAsync(), FailsWith(ErrorKind.NotFound));
+        Assert.That(async () => await store.ListIngestsAsync().CountAsync(), FailsWith(ErrorKind.NotFound));
+    }
+
+    [Test]
+    public async Task DisposalWaitsForACallAndFailsTheOnesBehindIt()
+    {
+        var database = new Database(_directory["test.db"], Durability.Relaxed);
+        await database.OpenAsync(CancellationToken.None);
+        using var running = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        Task<long> call = database.ReadAsync(
+            session =>
+            {
+                running.Set();
+                goOn.Wait(TimeSpan.FromSeconds(30));
+                return session.Number("SELECT count(*) FROM images");
+            },
+            CancellationToken.None);
+        Assert.That(running.Wait(TimeSpan.FromSeconds(30)));
+        Task<long> behind = database.ReadAsync(session => session.Number("SELECT 1"), CancellationToken.None);
+        Task disposal = Task.Run(database.Dispose);
+        Assert.That(disposal.Wait(TimeSpan.FromMilliseconds(100)), Is.False, "the connection is in use");
+        goOn.Set();
+        await disposal.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.That(await call, Is.Zero);
+        try
+        {
+            // It may have its turn before the disposal or behind it; what it must not do is fail for a connection that was closed under it, or wait for ever.
+            Assert.That(await behind.WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(1));
+        }
+        catch (ObjectDisposedException e)
+        {
+            Assert.That(e.ObjectName, Is.EqualTo(typeof(Database).FullName));
+        }
+        Assert.That(() => database.OpenAsync(CancellationToken.None), Throws.InstanceOf<ObjectDisposedException>());
+        database.Dispose();
+    }
+
+    [Test]
     public async Task ContentWhoseFileIsGoneOrCutCountsAsAbsent()
     {
         using var store = new ContentStore(_root);
@@ -152,6 +218,21 @@ public sealed class RootTests
         File.WriteAllText(Path.Join(ingest, "ingest.json"), "");
         await using IContentWriter next = await store.OpenWriterAsync("x", Described);
         Assert.That(next.Offset, Is.Zero);
+    }
+
+    [Test]
+    public async Task AnIngestThatWasCutOffWhileItWasCommittedCanBeWrittenAgain()
+    {
+        using var store = new ContentStore(_root);
+        await using (IContentWriter writer = await store.OpenWriterAsync("put", Described))
+            await writer.WriteAsync(Content);
+        string data = Path.Join(Directory.GetDirectories(Path.Join(_root, "ingest")).Single(), "data");
+        File.SetUnixFileMode(data, UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+        await using IContentWriter next = await store.OpenWriterAsync("put", Described);
+        // Root may write any file, so that the mode tells what the owner could.
+        Assert.That(File.GetUnixFileMode(data), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That(next.Offset, Is.EqualTo(Content.Length));
+        await next.CommitAsync();
     }
 
     [Test, Conformance.RequiresRoot]

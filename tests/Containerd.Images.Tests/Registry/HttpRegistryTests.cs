@@ -300,6 +300,25 @@ public sealed class HttpRegistryTests
         }
     }
 
+    [TestCase(429)]
+    [TestCase(503)]
+    public async Task ATokenServiceThatIsBusyIsAskedAgain(int status)
+    {
+        int failures = 2;
+        ScriptedServer? self = null;
+        await using var server = new ScriptedServer((request, stream, _) => request switch
+        {
+            { Path: var path } when path.StartsWith("/token", StringComparison.Ordinal) =>
+                Interlocked.Decrement(ref failures) >= 0 ? RespondAsync(stream, status, []) : RespondAsync(stream, 200, """{"token":"s3cret"}"""u8.ToArray()),
+            { Headers: var headers } when !headers.ContainsKey("Authorization") => RespondAsync(stream, 401, [], $"WWW-Authenticate: Bearer realm=\"http://{self!.Host}/token\""),
+            _ => PartAsync(stream, 0),
+        });
+        self = server;
+        using HttpRegistry registry = NewRegistry();
+        Assert.That(await FetchAsync(registry, server), Is.EqualTo(Blob));
+        Assert.That(server.Requests.Count(request => request.Path.StartsWith("/token", StringComparison.Ordinal)), Is.EqualTo(3));
+    }
+
     [Test]
     public async Task AnotherHostsDemandForATokenIsNotMet()
     {

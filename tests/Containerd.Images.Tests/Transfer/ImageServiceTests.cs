@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Text.Json.Nodes;
 
 namespace Containerd.Images.Tests;
@@ -126,6 +127,23 @@ public sealed class ImageServiceTests
         Assert.That(() => _images.PullAsync(NameAt(server)), Fails(ErrorKind.DataCorrupted));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task AConfigurationThatIsALayerIsRefused(bool unpacked)
+    {
+        var made = new TestImage();
+        made.DiffIds.Add(Digest.Sha256("x"u8));
+        made.Finish("amd64", manifest =>
+        {
+            JsonNode layer = manifest["config"]!.DeepClone();
+            layer["mediaType"] = MediaTypes.OciLayer;
+            manifest["layers"] = new JsonArray(layer);
+        });
+        await using ScriptedServer server = Serve(made);
+        ImagePullOptions? options = unpacked ? new ImagePullOptions { Unpack = new ImageUnpack(new MemorySnapshotter(), new HashingApplier()) } : null;
+        Assert.That(() => _images.PullAsync(NameAt(server), options), Fails(ErrorKind.DataCorrupted));
+    }
+
     [Test]
     public async Task ACancelledPullIsResumed()
     {
@@ -143,6 +161,14 @@ public sealed class ImageServiceTests
             }
             await made.ServeAsync(request, stream);
         });
+        long fetched = 0;
+        using var meters = new MeterListener { InstrumentPublished = (instrument, listener) => { if (instrument.Name == "containerd.images.fetched") listener.EnableMeasurementEvents(instrument); } };
+        meters.SetMeasurementEventCallback<long>((_, bytes, tags, _) =>
+        {
+            if (tags[0].Value is string address && address == server.Host)
+                Interlocked.Add(ref fetched, bytes);
+        });
+        meters.Start();
         var progress = new Recorder(report =>
         {
             if (report.Content?.Digest == layer && report.Bytes == 100_000)
@@ -153,6 +179,7 @@ public sealed class ImageServiceTests
         Assert.That((await _content.ListIngestsAsync().ToListAsync()).Single().Offset, Is.EqualTo(100_000));
         await _images.PullAsync(NameAt(server));
         Assert.That(server.Requests.Last().Headers["Range"], Is.EqualTo("bytes=100000-"));
+        Assert.That(fetched, Is.EqualTo(made.Blobs.Values.Sum(blob => (long)blob.Length)), "each byte is counted once, when it has come");
     }
 
     [Test]
@@ -227,6 +254,20 @@ public sealed class ImageServiceTests
     }
 
     [Test]
+    public async Task ADiffIdThatTheApplierCannotTellIsNotSupported()
+    {
+        var made = new TestImage();
+        made.AddLayer("x", [1]);
+        made.DiffIds[0] = Digest.Parse("sha512:" + new string('a', 128));
+        made.Finish("amd64");
+        await using ScriptedServer server = Serve(made);
+        Image image = await _images.PullAsync(NameAt(server));
+        var snapshotter = new MemorySnapshotter();
+        Assert.That(() => _images.UnpackAsync(image, snapshotter, new HashingApplier()), Fails(ErrorKind.NotSupported));
+        Assert.That(snapshotter.Snapshots, Is.Empty);
+    }
+
+    [Test]
     public async Task ACancelledExtractionLeavesNoActiveSnapshot()
     {
         TestImage made = TestImage.Create();
@@ -248,6 +289,26 @@ public sealed class ImageServiceTests
             Throws.InstanceOf<OperationCanceledException>());
         Assert.That(snapshotter.Snapshots.Keys, Is.EqualTo(new[] { made.DiffIds[0].ToString() }));
         Assert.That(await _images.FindAsync(NameAt(server)), Is.Null);
+    }
+
+    [Test]
+    public async Task WhatAnExtractionThatWasCutOffLeftGoesWithTheNextOne()
+    {
+        TestImage made = TestImage.Create(layers: 1);
+        await using ScriptedServer server = Serve(made);
+        Image image = await _images.PullAsync(NameAt(server));
+        var snapshotter = new MemorySnapshotter { RefusesRemoval = true };
+        var broken = new HashingApplier { Before = (_, _) => throw new InvalidOperationException("cut off") };
+        Assert.That(() => _images.UnpackAsync(image, snapshotter, broken), Throws.Exception);
+        Assert.That(snapshotter.Snapshots.Keys.Single(), Does.StartWith("extract-"));
+        // Of an extraction that another content store has in hand, this one must not take the snapshot.
+        string other = $"extract-0-other {image.ChainId}";
+        await snapshotter.PrepareAsync(other, options: new SnapshotOptions { Labels = new Dictionary<string, string> { [Labels.SnapshotRef] = image.ChainId! } });
+
+        snapshotter.RefusesRemoval = false;
+        await _images.UnpackAsync(image, snapshotter, new HashingApplier());
+        Assert.That(snapshotter.Snapshots.Keys, Is.EquivalentTo(new[] { image.ChainId, other }));
+        Assert.That((await _content.GetAsync(made.Layers[0].Digest)).Labels.Keys, Is.EqualTo(new[] { Labels.Uncompressed }));
     }
 
     [Test]

@@ -10,6 +10,9 @@ internal sealed class MemorySnapshotter : ISnapshotter
 
     public HashSet<Digest> Adoptable { get; } = [];
 
+    /// <summary>Removals fail, so that an extraction that fails leaves what a killed one does.</summary>
+    public bool RefusesRemoval { get; set; }
+
     public string Name => "memory";
 
     public SnapshotterCapabilities Capabilities => SnapshotterCapabilities.None;
@@ -39,7 +42,8 @@ internal sealed class MemorySnapshotter : ISnapshotter
         Task.FromResult(Adoptable.Contains(diffId) ? Add(name, parent, SnapshotKind.Committed) : null);
 
     public Task RemoveAsync(string key, CancellationToken cancellationToken = default) =>
-        Snapshots.TryRemove(key, out _) ? Task.CompletedTask : throw new ContainerdException(ErrorKind.NotFound, key);
+        RefusesRemoval ? throw new ContainerdException(ErrorKind.Unavailable, key)
+        : Snapshots.TryRemove(key, out _) ? Task.CompletedTask : throw new ContainerdException(ErrorKind.NotFound, key);
 
     public Task<SnapshotInfo?> FindAsync(string key, CancellationToken cancellationToken = default) => Task.FromResult(Snapshots.GetValueOrDefault(key));
 

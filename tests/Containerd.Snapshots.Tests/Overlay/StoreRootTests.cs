@@ -7,7 +7,7 @@ public class StoreRootTests : StoreTest
     {
         new OverlaySnapshotter(Root).Dispose();
         Assert.That(File.GetUnixFileMode(Root), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"component\":\"containerd.snapshots.overlay\"").And.Contain("\"version\":1"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"component\":\"snapshots.overlay\"").And.Contain("\"format\":1"));
         Assert.That(Entries("layers").Concat(Entries("trash")), Is.Empty, "the probe has left nothing");
     }
 
@@ -15,10 +15,10 @@ public class StoreRootTests : StoreTest
     public void A_root_of_another_version_is_refused_untouched_with_both_versions_named()
     {
         Directory.CreateDirectory(Root);
-        File.WriteAllText(Path.Join(Root, "format"), """{"component":"containerd.snapshots.overlay","version":7,"writer":"9.8.7"}""");
+        File.WriteAllText(Path.Join(Root, "format"), """{"component":"snapshots.overlay","format":7,"writer":"9.8.7"}""");
         ContainerdException failure = FailureToOpen();
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format version 7").And.Contain("9.8.7").And.Contain("format version 1"));
+        Assert.That(failure.Message, Does.Contain("format 7").And.Contain("9.8.7").And.Contain("reads format 1"));
         Assert.That(Entries(""), Is.EqualTo(new[] { "format" }));
     }
 
@@ -26,17 +26,17 @@ public class StoreRootTests : StoreTest
     public void Another_components_root_is_refused_untouched()
     {
         Directory.CreateDirectory(Root);
-        File.WriteAllText(Path.Join(Root, "format"), """{"component":"containerd.images","version":1,"writer":"1.0.0"}""");
+        File.WriteAllText(Path.Join(Root, "format"), """{"component":"images","format":1,"writer":"1.0.0"}""");
         ContainerdException failure = FailureToOpen();
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.FailedPrecondition));
-        Assert.That(failure.Message, Does.Contain("containerd.images"));
+        Assert.That(failure.Message, Does.Contain("images"));
         Assert.That(Entries(""), Is.EqualTo(new[] { "format" }));
     }
 
     [TestCase("")]
     [TestCase("{")]
     [TestCase("null")]
-    [TestCase("""{"component":"containerd.snapshots.overlay"}""")]
+    [TestCase("""{"component":"snapshots.overlay"}""")]
     public void A_damaged_format_is_data_corrupted(string text)
     {
         Directory.CreateDirectory(Root);
@@ -54,11 +54,13 @@ public class StoreRootTests : StoreTest
         Assert.That(Entries(""), Is.EqualTo(new[] { "precious" }));
     }
 
-    [Test]
-    public void A_root_that_everybody_may_write_is_refused()
+    [TestCase(0b111_111_111)]
+    [TestCase(0b111_111_000)]
+    [TestCase(0b111_000_010)]
+    public void A_root_that_others_may_write_is_refused(int mode)
     {
         Directory.CreateDirectory(Root);
-        File.SetUnixFileMode(Root, (UnixFileMode)0x1FF);
+        File.SetUnixFileMode(Root, (UnixFileMode)mode);
         Assert.That(FailureToOpen().Kind, Is.EqualTo(ErrorKind.PermissionDenied));
         Assert.That(Entries(""), Is.Empty);
     }

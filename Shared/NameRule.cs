@@ -1,13 +1,14 @@
 using System.Text;
 
-namespace Containerd.Images;
+namespace Containerd;
 
-/// <summary>The rule for names that callers choose: ingest references and image names.</summary>
+/// <summary>The rule for names that callers choose freely: ingest references, names of images, keys and names of snapshots.</summary>
 internal static class NameRule
 {
     private const int MaxBytes = 512;
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>Checks what is to become a name. One that is only looked up needs no check: it is not found.</summary>
     public static void Validate(string name, string what)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -16,7 +17,7 @@ internal static class NameRule
             throw new ContainerdException(
                 ErrorKind.InvalidArgument, $"'{Excerpt.Of(name)}' cannot be {what}: it must be 1 to {MaxBytes} bytes of UTF-8 without control characters.")
             {
-                Subject = Excerpt.Of(name),
+                Subject = name,
             };
         }
     }

@@ -33,6 +33,25 @@ internal static class CgroupRemoval
         }
     }
 
+    /// <summary>Refuses a cgroup in which something runs: removing it would kill what is not the container's.</summary>
+    /// <param name="path">The cgroup, from the root of its hierarchy.</param>
+    /// <param name="id">The container that is to have it.</param>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: processes are in it, or beneath it.</exception>
+    public static void ThrowIfInUse(string path, string id)
+    {
+        if (!Path.IsPathRooted(path) || path.Trim('/').Length == 0)
+            return;
+        if (CgroupHierarchies.Directories(path).SelectMany(Tree).Any(cgroup => Processes(cgroup).Length > 0))
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition,
+                $"Container '{id}' cannot have cgroup '{Excerpt.Of(path)}': processes that are not its own run there, and would be killed with it. Give it another Linux.CgroupsPath or ContainerHostOptions.CgroupParent.")
+            {
+                Subject = id,
+            };
+        }
+    }
+
     /// <summary>Removes a cgroup that is empty in every hierarchy where it is; one with children or processes stays.</summary>
     public static void RemoveIfEmpty(string path)
     {
@@ -43,7 +62,7 @@ internal static class CgroupRemoval
     private static int KillAll(string directory)
     {
         int killed = 0;
-        foreach (string cgroup in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).Append(directory).ToArray())
+        foreach (string cgroup in Tree(directory))
         {
             foreach (int pid in Processes(cgroup))
             {
@@ -55,6 +74,8 @@ internal static class CgroupRemoval
         }
         return killed;
     }
+
+    private static string[] Tree(string directory) => [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories), directory];
 
     private static int[] Processes(string cgroup)
     {

@@ -169,6 +169,7 @@ public sealed partial class Container : IAsyncDisposable
             if (init is null && !host.IsSubreaper)
             {
                 rootfs.MountOnHost(directory.RootfsPath);
+                NoteLaunch();
                 started = true;
                 directory.WriteState(state = state with { Started = true });
                 foreground = RunForegroundAsync();
@@ -217,6 +218,7 @@ public sealed partial class Container : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             rootfs.MountOnHost(directory.RootfsPath);
+            NoteLaunch();
             int pid = await host.Runtime.CreateAsync(Id, Bundle, LaunchOptions(), cancellationToken).ConfigureAwait(false);
             record = RuntimeRecord.Ours;
             init = InitProcess.Open(Id, pid, host.TimeProvider, logger)
@@ -232,6 +234,15 @@ public sealed partial class Container : IAsyncDisposable
         {
             streams.CloseChildEnds();
         }
+    }
+
+    /// <summary>From here on what is in the container's cgroup is the container's: whoever removes it kills that.</summary>
+    private void NoteLaunch()
+    {
+        CgroupRemoval.ThrowIfInUse(state.CgroupsPath, Id);
+        ContainerState launched = state with { Launched = true };
+        directory.WriteState(launched);
+        state = launched;
     }
 
     private async Task RunForegroundAsync()

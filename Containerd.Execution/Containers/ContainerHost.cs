@@ -53,7 +53,7 @@ public sealed class ContainerHost
         logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Containerd.Execution");
         string root = Path.GetFullPath(options.StateRoot);
         stateRoot = new StateRoot(fileSystem, root);
-        cgroupParent = options.CgroupParent;
+        cgroupParent = options.CgroupParent ?? CgroupPath.ForStateRoot(Path.TrimEndingDirectorySeparator(root));
         CgroupParent = new CgroupParent(fileSystem, root, cgroupParent);
         bootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
         IsSubreaper = options.Subreaper;

@@ -22,6 +22,9 @@ internal sealed record ContainerState
     /// <summary>Whether its root file system is mounted on the host.</summary>
     public bool HostMount { get; init; }
 
+    /// <summary>Whether a runtime has ever been told to make it: before that, whatever is in its cgroup is somebody else's.</summary>
+    public bool Launched { get; init; }
+
     /// <summary>Whether its process has been started.</summary>
     public bool Started { get; init; }
 }

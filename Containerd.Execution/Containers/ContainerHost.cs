@@ -35,7 +35,9 @@ public sealed class ContainerHost
     /// <param name="mounter">What mounts their root file systems.</param>
     /// <param name="loggerFactory">Gets category <c>Containerd.Execution</c>; null for none.</param>
     /// <param name="timeProvider">The clock; null for the system's.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's or another version's; nothing in it was changed.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's, or no state root and not empty. -or-
+    /// <see cref="ErrorKind.PermissionDenied"/>: it is another user's, or others can write it. -or- <see cref="ErrorKind.NotSupported"/>: it is of another version's format. -or-
+    /// <see cref="ErrorKind.DataCorrupted"/>: its <c>format</c> file is damaged. After any of them nothing in it was changed.</exception>
     public ContainerHost(
         ContainerHostOptions? options, IOciRuntime runtime, IMounter mounter, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null)
         : this(options ?? new ContainerHostOptions(), runtime, mounter, new FileSystem(), loggerFactory, timeProvider)

@@ -3,7 +3,10 @@ namespace Containerd.Execution;
 /// <summary>Where a <see cref="ContainerHost"/> keeps its containers.</summary>
 public sealed class ContainerHostOptions
 {
-    /// <summary>The directory of all state, made with mode 0700 where it is missing. A tmpfs is right: nothing in it means anything after a reboot.</summary>
+    /// <summary>
+    /// The directory of all state, made with mode 0700 where it is missing. One that is there must be a state root already or empty, this user's, and not writable by others; it gets
+    /// mode 0700. A tmpfs is right: nothing in it means anything after a reboot.
+    /// </summary>
     /// <value><c>/run/containerd-net</c>.</value>
     /// <exception cref="ArgumentException">Not an absolute path.</exception>
     public string StateRoot

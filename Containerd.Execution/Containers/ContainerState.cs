@@ -29,10 +29,6 @@ internal sealed record ContainerState
     public bool Started { get; init; }
 }
 
-/// <summary>The <c>format</c> file of a state root.</summary>
-internal sealed record StateFormat(string Component, int Format, string WrittenBy);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ContainerState))]
-[JsonSerializable(typeof(StateFormat))]
 internal sealed partial class StateJson : JsonSerializerContext;

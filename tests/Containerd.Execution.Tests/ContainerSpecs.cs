@@ -463,11 +463,28 @@ public sealed class ContainerSpecs : ContainerFixture
     [Test]
     public void RootOfAnotherFormatIsRefused()
     {
-        File.WriteAllText(Path.Join(StateRoot, "format"), """{"component":"Containerd.Execution","format":99,"writtenBy":"9.9.0"}""");
+        File.WriteAllText(Path.Join(StateRoot, "format"), """{"component":"execution","format":99,"writer":"9.9.0"}""");
         Assert.That(
             () => TestHosts.Create(StateRoot, RuntimeRoot, CgroupParent),
-            Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition).And.Message.Contains("9.9.0"));
+            Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.NotSupported).And.Message.Contains("9.9.0"));
         Assert.That(File.GetUnixFileMode(StateRoot), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+    }
+
+    [TestCase("", UnixFileMode.GroupWrite, 0, ErrorKind.PermissionDenied)]
+    [TestCase("", UnixFileMode.OtherWrite, 0, ErrorKind.PermissionDenied)]
+    [TestCase("", UnixFileMode.None, 1000, ErrorKind.PermissionDenied)]
+    [TestCase("other.pid", UnixFileMode.OtherRead, 0, ErrorKind.FailedPrecondition)]
+    public void DirectoryThatIsNotOursStaysAsItIs(string file, UnixFileMode extra, int owner, ErrorKind kind)
+    {
+        string path = Directory.CreateDirectory(Path.Join(Temporary, "somewhere")).FullName;
+        if (file.Length > 0)
+            File.WriteAllText(Path.Join(path, file), "1");
+        UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | extra;
+        File.SetUnixFileMode(path, mode);
+        TestInterop.ChangeOwner(path, (uint)owner);
+        Assert.That(() => TestHosts.Create(path, RuntimeRoot, CgroupParent), Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(kind));
+        Assert.That(File.GetUnixFileMode(path), Is.EqualTo(mode));
+        Assert.That(Directory.GetFileSystemEntries(path).Select(Path.GetFileName), Is.EqualTo(file.Length > 0 ? new[] { file } : []));
     }
 
     private static ErrorKind Kind(Func<Task> call) => (Assert.CatchAsync<ContainerdException>(() => call()))!.Kind;

@@ -227,6 +227,8 @@ public sealed partial class Container : IAsyncDisposable
         }
         catch (Exception e)
         {
+            if (record == RuntimeRecord.None && state.Launched)
+                record = RecordAfter(e);
             exit.TrySetException(e);
             throw;
         }
@@ -245,6 +247,10 @@ public sealed partial class Container : IAsyncDisposable
         state = launched;
     }
 
+    // A runtime that has died has deleted nothing. One whose program was not found, which names no container, has made nothing, and cannot be asked.
+    private static RuntimeRecord RecordAfter(Exception failure) =>
+        failure is OciRuntimeException { ContainerId: null, Kind: ErrorKind.NotFound } ? RuntimeRecord.None : RuntimeRecord.Unknown;
+
     private async Task RunForegroundAsync()
     {
         try
@@ -255,12 +261,14 @@ public sealed partial class Container : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // Killed with the runtime that would have told.
+            record = RuntimeRecord.Unknown;
             Publish(new ExitStatus(null, null, host.TimeProvider.GetUtcNow()));
         }
 #pragma warning disable CA1031 // It reaches whoever waits for the exit.
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            record = RecordAfter(e);
             exit.TrySetException(e);
         }
         finally

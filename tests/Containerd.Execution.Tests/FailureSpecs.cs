@@ -1,0 +1,92 @@
+using System.Diagnostics;
+
+namespace Containerd.Execution.Tests;
+
+// What others do to a container's runtime, files and processes must not take its ID, or its host, with it.
+public sealed class FailureSpecs : ContainerFixture
+{
+    [Test]
+    public async Task KilledForegroundRuntimeLeavesNoContainer()
+    {
+        var runtime = new OciRuntime(new OciRuntimeOptions { StateRoot = RuntimeRoot });
+        Container container = await CreateAsync("job", null, "sleep", "1000");
+        Task<ExitStatus> run = container.RunAsync();
+        await UntilRunningAsync("job");
+        KillRuntime("run");
+        OciRuntimeException? e = Assert.CatchAsync<OciRuntimeException>(() => run);
+        Assert.That(e!.Message, Does.Contain("SIGKILL").And.Not.Contain("may remain"));
+        Assert.That(await runtime.FindAsync("job"), Is.Null, "the runtime's contract: after a failure there is no container");
+        await container.DisposeAsync();
+        await using Container again = await CreateAsync("job", null, "true");
+        Assert.That((await again.RunAsync()).Code, Is.Zero);
+    }
+
+    [Test]
+    public async Task ContainerIsRemovedThoughItsRuntimeAnsweredNothingWhenItFailed([Values] bool cancelled)
+    {
+        ContainerHost host = HostOfABrokenRuntime(out string broken);
+        Container container = await host.CreateAsync("job", Overlay(), spec => spec.WithArgs("sleep", "1000"));
+        using var cancel = new CancellationTokenSource();
+        Task<ExitStatus> run = container.RunAsync(cancel.Token);
+        await UntilRunningAsync("job");
+        await File.WriteAllTextAsync(broken, "");
+        if (cancelled)
+        {
+            await cancel.CancelAsync();
+            Assert.That(async () => await run, Throws.InstanceOf<OperationCanceledException>());
+            Assert.That(RuntimeProcesses("run"), Is.Empty, "the runtime was ended nevertheless");
+        }
+        else
+        {
+            KillRuntime("run");
+            Assert.That(async () => await run, Throws.InstanceOf<OciRuntimeException>().With.Message.Contains("may remain"));
+        }
+        File.Delete(broken);
+        await container.DisposeAsync();
+        await using Container again = await CreateAsync("job", null, "true");
+        Assert.That((await again.RunAsync()).Code, Is.Zero);
+    }
+
+    private async Task UntilRunningAsync(string id) =>
+        await Until(async () => await Host.FindAsync(id) is { Status: ContainerStatus.Running }, "running");
+
+    /// <summary>A host of runc that answers nothing but runs while a file is there.</summary>
+    private ContainerHost HostOfABrokenRuntime(out string broken)
+    {
+        broken = Path.Join(Temporary, "broken");
+        string program = Path.Join(Temporary, "wrapper");
+        File.WriteAllText(program, $"""
+            #!/bin/sh
+            [ -e {broken} ] && exit 1
+            exec runc "$@"
+            """);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return new ContainerHost(
+            new ContainerHostOptions { StateRoot = StateRoot, CgroupParent = CgroupParent },
+            new OciRuntime(new OciRuntimeOptions { Program = program, StateRoot = RuntimeRoot }),
+            new TestMounter());
+    }
+
+    private void KillRuntime(string verb)
+    {
+        foreach (int pid in RuntimeProcesses(verb))
+        {
+            using Process process = Process.GetProcessById(pid);
+            process.Kill();
+        }
+    }
+
+    private int[] RuntimeProcesses(string verb) => [.. ProcessesUnder(Temporary).Where(pid => CommandLine(pid).Contains($"\0{verb}\0", StringComparison.Ordinal))];
+
+    private static string CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline");
+        }
+        catch (IOException)
+        {
+            return ""; // It has ended.
+        }
+    }
+}

@@ -19,8 +19,17 @@ internal sealed class ChildProcess : IDisposable
     public static ChildProcess Start(RuntimeCommand command, RuntimeStdio stdio)
     {
         int pid = Interop.Spawn(command.Program, command.Arguments, command.Environment, stdio);
-        // Null only where this process is process 1 and .NET's reaper was faster.
-        return new ChildProcess(Interop.OpenProcess(pid));
+        try
+        {
+            // Null only where this process is process 1 and .NET's reaper was faster.
+            return new ChildProcess(Interop.OpenProcess(pid));
+        }
+        catch
+        {
+            // Without a handle nobody could end it or hear of its end. It has not been reaped, so the number is still its own.
+            Interop.KillAndReapChild(pid);
+            throw;
+        }
     }
 
     /// <summary>Waits for its end, and reaps it.</summary>

@@ -26,7 +26,20 @@ public sealed partial class Container
     {
         bool frozen = paused;
         if (await TrySignalAsync(Containerd.Signal.Kill, cancellationToken).ConfigureAwait(false) && frozen)
-            await ResumeAsync(cancellationToken).ConfigureAwait(false); // A frozen process of cgroup v1 dies when it thaws.
+            await ThawAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // A frozen process of cgroup v1 dies when it thaws; one of version 2, or one that somebody else has thawed, dies at once, and its runtime may have deleted it by now.
+    private async Task ThawAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ResumeAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OciRuntimeException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.FailedPrecondition)
+        {
+            paused = false;
+        }
     }
 
     /// <summary>Asks it to end by the stop signal of its specification, and kills it where it does not.</summary>

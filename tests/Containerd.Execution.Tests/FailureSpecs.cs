@@ -47,6 +47,17 @@ public sealed class FailureSpecs : ContainerFixture
         Assert.That((await again.RunAsync()).Code, Is.Zero);
     }
 
+    [Test]
+    public async Task FrozenContainerThatSomebodyElseThawedCanBeKilled()
+    {
+        await using Container container = await CreateAsync("service", null, "sleep", "1000");
+        await container.StartAsync();
+        await container.PauseAsync();
+        await new OciRuntime(new OciRuntimeOptions { StateRoot = RuntimeRoot }).ResumeAsync("service");
+        await container.KillAsync();
+        Assert.That((await container.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20))).Code, Is.EqualTo(137).Or.Null);
+    }
+
     private async Task UntilRunningAsync(string id) =>
         await Until(async () => await Host.FindAsync(id) is { Status: ContainerStatus.Running }, "running");
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Abstractions;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -159,7 +160,7 @@ public sealed class ContainerHost
     public async Task<ContainerInfo> GetAsync(string id, CancellationToken cancellationToken = default) =>
         await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw NotFound(id);
 
-    /// <summary>Lists the containers of this root, whichever process made them.</summary>
+    /// <summary>Lists the containers of this root, whichever process made them. One whose state cannot be read is logged and left out.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
@@ -167,7 +168,7 @@ public sealed class ContainerHost
         if (paths.Count == 0)
             return [];
         var states = (await Runtime.ListAsync(cancellationToken).ConfigureAwait(false)).ToDictionary(known => known.Id, StringComparer.Ordinal);
-        return [.. paths.Select(path => (path, state: stateRoot.ReadState(path)))
+        return [.. paths.Select(path => (path, state: TryReadState(path)))
             .Where(entry => entry.state is not null)
             .Select(entry => Describe(entry.path, entry.state!, states.GetValueOrDefault(entry.state!.Id)))];
     }
@@ -175,7 +176,8 @@ public sealed class ContainerHost
     /// <summary>Kills and removes a container of this process, or of one that has died.</summary>
     /// <param name="id">The container.</param>
     /// <param name="cancellationToken">Stops the call before it has begun to remove.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.FailedPrecondition"/>: it belongs to another process that lives.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.FailedPrecondition"/>: it belongs to another process that lives, or to
+    /// another runtime. -or- <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy; the call can be repeated.</exception>
     public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
         Identifier.Check(id, "container ID");
@@ -188,34 +190,59 @@ public sealed class ContainerHost
             return;
         }
         string path = stateRoot.PathOf(id);
-        if (stateRoot.ReadState(path) is null)
+        if (!stateRoot.Exists(path))
             throw NotFound(id);
         using StateDirectory directory = stateRoot.TryTake(path)
             ?? throw new ContainerdException(ErrorKind.FailedPrecondition, $"Container '{id}' belongs to another process that is running; end it there.") { Subject = id };
-        await RemoveLeftoverAsync(directory, directory.ReadState()).ConfigureAwait(false);
+        ContainerState state = ReadOrAssumeState(directory);
+        if (state.Runtime != Runtime.Name)
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition, $"Container '{id}' belongs to runtime {Excerpt.Of(state.Runtime)}, which {Runtime.Name} cannot delete it from. Use a host of that runtime.") { Subject = id };
+        }
+        await RemoveLeftoverAsync(directory, state).ConfigureAwait(false);
     }
 
     /// <summary>
     /// Removes what processes that have died left behind: their containers, killing those that run, except those with <see cref="ContainerOptions.KeepRunning"/>, which are removed
-    /// once they have ended. Containers of processes that live are not touched.
+    /// once they have ended. Containers of processes that live, and those of other runtimes, are not touched. What cannot be removed does not stop the others.
     /// </summary>
     /// <param name="cancellationToken">Stops between two containers.</param>
     /// <returns>The IDs of the containers that were removed.</returns>
+    /// <exception cref="ContainerdException">The first failure, when everything that can be removed has been: as <see cref="RemoveAsync"/> and <see cref="IOciRuntime.DeleteAsync"/>.</exception>
     public async Task<IReadOnlyList<string>> CleanupAsync(CancellationToken cancellationToken = default)
     {
         var removed = new List<string>();
+        ExceptionDispatchInfo? first = null;
         foreach (string path in stateRoot.List())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (await TryRemoveLeftoverAsync(path).ConfigureAwait(false))
-                removed.Add(Path.GetFileName(path));
+            try
+            {
+                if (await TryRemoveLeftoverAsync(path).ConfigureAwait(false))
+                    removed.Add(Path.GetFileName(path));
+            }
+            catch (ContainerdException e)
+            {
+                Log.LeftoverNotRemoved(logger, e, Path.GetFileName(path));
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
         foreach (string path in stateRoot.ListUnfinished())
         {
-            using StateDirectory? directory = stateRoot.TryTake(path);
-            directory?.Remove();
+            try
+            {
+                using StateDirectory? directory = stateRoot.TryTake(path);
+                directory?.Remove();
+            }
+            catch (ContainerdException e)
+            {
+                Log.LeftoverNotRemoved(logger, e, Path.GetFileName(path));
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
         CgroupParent.RemoveIfUnused();
+        first?.Throw();
         return removed;
     }
 
@@ -247,7 +274,7 @@ public sealed class ContainerHost
         {
             if (stateRoot.TryAdd(id, fill) is { } directory)
                 return directory;
-            if (!await TryRemoveLeftoverAsync(stateRoot.PathOf(id)).ConfigureAwait(false) && stateRoot.ReadState(stateRoot.PathOf(id)) is not null)
+            if (!await TryRemoveLeftoverAsync(stateRoot.PathOf(id)).ConfigureAwait(false) && stateRoot.Exists(stateRoot.PathOf(id)))
                 break;
         }
         throw new ContainerdException(ErrorKind.AlreadyExists, $"A container '{id}' exists already. Remove it first, or choose another ID.") { Subject = id };
@@ -259,7 +286,7 @@ public sealed class ContainerHost
         using StateDirectory? directory = stateRoot.TryTake(path);
         if (directory is null)
             return false;
-        ContainerState state = directory.ReadState();
+        ContainerState state = ReadOrAssumeState(directory);
         if (state.Runtime != Runtime.Name)
         {
             Log.ForeignRuntime(logger, state.Id, state.Runtime);
@@ -270,6 +297,28 @@ public sealed class ContainerHost
             return false;
         await RemoveLeftoverAsync(directory, state).ConfigureAwait(false);
         return true;
+    }
+
+    private ContainerState? TryReadState(string path)
+    {
+        try
+        {
+            return stateRoot.ReadState(path);
+        }
+        catch (ContainerdException e) when (e.Kind == ErrorKind.DataCorrupted)
+        {
+            Log.StateUnreadable(logger, e, Path.GetFileName(path));
+            return null;
+        }
+    }
+
+    /// <summary>The state of a container whose owner is gone; where it cannot be read, what must be assumed for the container to be removed.</summary>
+    private ContainerState ReadOrAssumeState(StateDirectory directory)
+    {
+        string id = Path.GetFileName(directory.Path);
+        // Its cgroup is not known to be its own then: only the runtime, which knows the bundle, kills anything.
+        return TryReadState(directory.Path)
+            ?? new ContainerState { Id = id, CreatedAt = default, Runtime = Runtime.Name, BootId = "", CgroupsPath = $"{cgroupParent}/{id}", HostMount = true };
     }
 
     private async Task RemoveLeftoverAsync(StateDirectory directory, ContainerState state)

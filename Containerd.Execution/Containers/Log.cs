@@ -30,4 +30,10 @@ internal static partial class Log
 
     [LoggerMessage(9, LogLevel.Warning, "Container {Container} is left alone: it belongs to runtime {Runtime}.")]
     public static partial void ForeignRuntime(ILogger logger, string container, string runtime);
+
+    [LoggerMessage(10, LogLevel.Error, "What is left of container {Container} could not be removed; the others are nevertheless.")]
+    public static partial void LeftoverNotRemoved(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(11, LogLevel.Warning, "The state of container {Container} cannot be read.")]
+    public static partial void StateUnreadable(ILogger logger, Exception exception, string container);
 }

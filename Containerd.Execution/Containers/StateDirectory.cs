@@ -68,9 +68,6 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
         }
     }
 
-    public ContainerState ReadState() => StateFile.Read(fileSystem, Path)
-        ?? throw new ContainerdException(ErrorKind.DataCorrupted, $"The state of the container in '{Path}' is missing.") { Subject = Path };
-
     public void WriteState(ContainerState state) => StateFile.Write(fileSystem, Path, state);
 
     public void WriteFile(string name, byte[] content) => fileSystem.File.WriteAllBytes(System.IO.Path.Join(Path, name), content);

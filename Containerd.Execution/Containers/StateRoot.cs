@@ -61,6 +61,8 @@ internal sealed class StateRoot
 
     public StateDirectory? TryTake(string path) => StateDirectory.TryTake(fileSystem, path);
 
+    public bool Exists(string path) => fileSystem.Directory.Exists(path);
+
     public ContainerState? ReadState(string path) => StateFile.Read(fileSystem, path);
 
     private string[] All() => fileSystem.Directory.GetDirectories(containers);

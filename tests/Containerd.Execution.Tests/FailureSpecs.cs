@@ -58,6 +58,60 @@ public sealed class FailureSpecs : ContainerFixture
         Assert.That((await container.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20))).Code, Is.EqualTo(137).Or.Null);
     }
 
+    [TestCase(null)]
+    [TestCase("{")]
+    [TestCase("null")]
+    public async Task OneDamagedStateDoesNotDisableTheRoot(string? state)
+    {
+        foreach (string id in new[] { "b", "c", "d" })
+            Damage(id, state);
+        await using Container sound = await CreateAsync("a", null, "sleep", "1000");
+        Assert.That((await Host.ListAsync()).Select(container => container.Id), Is.EqualTo(new[] { "a" }));
+        await Host.RemoveAsync("b");
+        await using (Container again = await CreateAsync("c", null, "true"))
+            Assert.That((await again.RunAsync()).Code, Is.Zero);
+        Assert.That(await Host.CleanupAsync(), Is.EqualTo(new[] { "d" }));
+        Assert.That(await Host.CleanupAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task CleanupGoesOnBehindWhatItCannotRemove()
+    {
+        foreach (string id in new[] { "a", "b", "c" })
+            Damage(id, "{");
+        string stuck = Path.Join(StateRoot, "containers/b/rootfs/file");
+        await File.WriteAllTextAsync(stuck, "");
+        Assert.That(async () => await Host.CleanupAsync(), Throws.InstanceOf<ContainerdException>().With.Message.Contains("containers/b/rootfs"));
+        Assert.That(Directory.GetDirectories(Path.Join(StateRoot, "containers")).Select(Path.GetFileName), Is.EqualTo(new[] { "b" }));
+        File.Delete(stuck);
+        Assert.That(await Host.CleanupAsync(), Is.EqualTo(new[] { "b" }));
+    }
+
+    [Test]
+    public async Task ContainerOfAnotherRuntimeIsNotRemoved()
+    {
+        await using (Container container = await CreateAsync("job", new ContainerOptions { KeepRunning = true }, "sleep", "1000"))
+            await container.StartAsync();
+        var other = new ContainerHost(
+            new ContainerHostOptions { StateRoot = StateRoot, CgroupParent = CgroupParent },
+            new OciRuntime(new OciRuntimeOptions { Dialect = RuntimeDialect.Runc with { Name = "other" }, StateRoot = RuntimeRoot }),
+            new TestMounter());
+        Assert.That(
+            async () => await other.RemoveAsync("job"),
+            Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition).And.Message.Contains("runc"));
+        Assert.That((await Host.GetAsync("job")).Status, Is.EqualTo(ContainerStatus.Running));
+        await Host.RemoveAsync("job");
+    }
+
+    private void Damage(string id, string? state)
+    {
+        string directory = Path.Join(StateRoot, "containers", id);
+        Directory.CreateDirectory(Path.Join(directory, "rootfs"));
+        File.WriteAllText(Path.Join(directory, "config.json"), "{}");
+        if (state is not null)
+            File.WriteAllText(Path.Join(directory, "state.json"), state);
+    }
+
     private async Task UntilRunningAsync(string id) =>
         await Until(async () => await Host.FindAsync(id) is { Status: ContainerStatus.Running }, "running");
 

@@ -137,6 +137,7 @@ public sealed partial class Container : IAsyncDisposable
             try
             {
                 await host.Runtime.StartAsync(Id, cancellationToken).ConfigureAwait(false);
+                directory.WriteState(state = state with { Started = true });
             }
             catch
             {
@@ -145,7 +146,6 @@ public sealed partial class Container : IAsyncDisposable
                 throw;
             }
             started = true;
-            directory.WriteState(state = state with { Started = true });
             Log.Started(logger, Id, "");
         }
         finally
@@ -168,10 +168,18 @@ public sealed partial class Container : IAsyncDisposable
                 RequireNew("run");
             if (init is null && !host.IsSubreaper)
             {
-                rootfs.MountOnHost(directory.RootfsPath);
-                NoteLaunch();
+                try
+                {
+                    rootfs.MountOnHost(directory.RootfsPath);
+                    NoteLaunch(started: true);
+                }
+                catch (Exception e)
+                {
+                    exit.TrySetException(e);
+                    streams.CloseChildEnds();
+                    throw;
+                }
                 started = true;
-                directory.WriteState(state = state with { Started = true });
                 foreground = RunForegroundAsync();
                 Log.Started(logger, Id, " in the foreground");
             }
@@ -218,7 +226,7 @@ public sealed partial class Container : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             rootfs.MountOnHost(directory.RootfsPath);
-            NoteLaunch();
+            NoteLaunch(started: false);
             int pid = await host.Runtime.CreateAsync(Id, Bundle, LaunchOptions(), cancellationToken).ConfigureAwait(false);
             record = RuntimeRecord.Ours;
             init = InitProcess.Open(Id, pid, host.TimeProvider, logger)
@@ -239,10 +247,10 @@ public sealed partial class Container : IAsyncDisposable
     }
 
     /// <summary>From here on what is in the container's cgroup is the container's: whoever removes it kills that.</summary>
-    private void NoteLaunch()
+    private void NoteLaunch(bool started)
     {
         CgroupRemoval.ThrowIfInUse(state.CgroupsPath, Id);
-        ContainerState launched = state with { Launched = true };
+        ContainerState launched = state with { Launched = true, Started = started };
         directory.WriteState(launched);
         state = launched;
     }

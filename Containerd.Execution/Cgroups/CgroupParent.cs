@@ -16,15 +16,28 @@ internal sealed class CgroupParent(IFileSystem fileSystem, string stateRoot, str
     public IDisposable Hold()
     {
         var file = Interop.OpenLockFile(lockFile);
-        Interop.Lock(file, exclusive: false, wait: true);
-        string[] missing = [.. Ancestors().Where(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0)];
-        if (missing.Length > 0)
-            fileSystem.File.WriteAllLines(marker, missing);
-        return file;
+        try
+        {
+            Interop.Lock(file, exclusive: false, wait: true);
+            StorageError.Guard("Writing", marker, () =>
+            {
+                string[] missing = [.. Ancestors().Where(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0)];
+                if (missing.Length > 0)
+                    fileSystem.File.WriteAllLines(marker, missing);
+            });
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Removes what was made of the parent, where no container of any process is left under it.</summary>
-    public void RemoveIfUnused()
+    public void RemoveIfUnused() => StorageError.Guard("Removing the cgroups that are listed in", marker, RemoveCore);
+
+    private void RemoveCore()
     {
         using var file = Interop.OpenLockFile(lockFile);
         if (!Interop.Lock(file, exclusive: true, wait: false) || !fileSystem.File.Exists(marker))

@@ -255,9 +255,9 @@ public sealed partial class Container : IAsyncDisposable
         state = launched;
     }
 
-    // A runtime that has died has deleted nothing. One whose program was not found, which names no container, has made nothing, and cannot be asked.
+    // A runtime that has died has deleted nothing. One whose program is not there or not executable, which names no container, has made nothing, and cannot be asked.
     private static RuntimeRecord RecordAfter(Exception failure) =>
-        failure is OciRuntimeException { ContainerId: null, Kind: ErrorKind.NotFound } ? RuntimeRecord.None : RuntimeRecord.Unknown;
+        failure is OciRuntimeException { ContainerId: null, Kind: ErrorKind.NotFound or ErrorKind.PermissionDenied } ? RuntimeRecord.None : RuntimeRecord.Unknown;
 
     private async Task RunForegroundAsync()
     {

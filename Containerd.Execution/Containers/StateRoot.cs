@@ -20,13 +20,16 @@ internal sealed class StateRoot
     public StateRoot(IFileSystem fileSystem, string path)
     {
         this.fileSystem = fileSystem;
-        fileSystem.Directory.CreateDirectory(path, OwnerOnly);
-        CheckOwner(path);
-        CheckFormat(path);
-        // CVE-2024-25621: what was made by hand before may be readable by all.
-        fileSystem.File.SetUnixFileMode(path, OwnerOnly);
         containers = Path.Join(path, "containers");
-        fileSystem.Directory.CreateDirectory(containers, OwnerOnly);
+        StorageError.Guard("Opening the state root", path, () =>
+        {
+            fileSystem.Directory.CreateDirectory(path, OwnerOnly);
+            CheckOwner(path);
+            CheckFormat(path);
+            // CVE-2024-25621: what was made by hand before may be readable by all.
+            fileSystem.File.SetUnixFileMode(path, OwnerOnly);
+            fileSystem.Directory.CreateDirectory(containers, OwnerOnly);
+        });
     }
 
     public string PathOf(string id) => Path.Join(containers, id);
@@ -65,7 +68,7 @@ internal sealed class StateRoot
 
     public ContainerState? ReadState(string path) => StateFile.Read(fileSystem, path);
 
-    private string[] All() => fileSystem.Directory.GetDirectories(containers);
+    private string[] All() => StorageError.Guard("Listing the containers in", containers, () => fileSystem.Directory.GetDirectories(containers));
 
     private static bool IsHidden(string path) => Path.GetFileName(path).StartsWith('.');
 

@@ -30,7 +30,8 @@ internal static unsafe partial class Interop
             Errno = errno,
         };
 
-    private static ErrorKind KindOf(int errno) => errno switch
+    /// <summary>What kind of error an error number is.</summary>
+    public static ErrorKind KindOf(int errno) => errno switch
     {
         ENOENT or ENOTDIR or ESRCH => ErrorKind.NotFound,
         EEXIST => ErrorKind.AlreadyExists,

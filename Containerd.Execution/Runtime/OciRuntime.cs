@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -153,15 +154,27 @@ public sealed partial class OciRuntime : IOciRuntime
         using var log = new RuntimeLog();
         var output = new BoundedText(MaxOutputBytes);
         var error = new BoundedText(MaxErrorBytes);
-        CommandResult result = await Cli.Wrap(path)
+        Command command = Cli.Wrap(path)
             .WithArguments([.. GlobalArguments(log), .. arguments])
             .WithEnvironmentVariables(RuntimeEnvironment.Withheld().ToDictionary(name => name, _ => (string?)null))
             .WithStandardInputPipe(input ?? PipeSource.Null)
             .WithStandardOutputPipe(output.Target)
             .WithStandardErrorPipe(error.Target)
-            .WithValidation(CommandResultValidation.None)
-            .ExecuteAsync(cancellationToken)
-            .ConfigureAwait(false);
+            .WithValidation(CommandResultValidation.None);
+        CommandResult result;
+        try
+        {
+            result = await command.ExecuteAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Win32Exception e)
+        {
+            throw new OciRuntimeException(Interop.KindOf(e.NativeErrorCode), $"The OCI runtime '{Excerpt.Of(path)}' could not be started: {Excerpt.OfMessage(e.Message)}", e)
+            {
+                Verb = verb,
+                Subject = path,
+                Errno = e.NativeErrorCode,
+            };
+        }
         if (output.IsTruncated)
             throw new OciRuntimeException(ErrorKind.ResourceExhausted, $"{Name} {verb} answered with more than {MaxOutputBytes} bytes.") { Verb = verb, ContainerId = id };
         (IReadOnlyList<string> messages, string? logged) = log.Read();

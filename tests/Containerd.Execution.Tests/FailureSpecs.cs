@@ -103,6 +103,52 @@ public sealed class FailureSpecs : ContainerFixture
         await Host.RemoveAsync("job");
     }
 
+    [Test]
+    public async Task FailureBeforeTheLaunchEndsTheContainer([Values] bool foreground)
+    {
+        await using Container container = await CreateAsync("job", new ContainerOptions { Stdio = ContainerStdio.OutputPipes }, "true");
+        // A directory where the next state is to be written.
+        Directory.CreateDirectory(Path.Join(container.Bundle, "state.json.next"));
+        ContainerdException? e = Assert.CatchAsync<ContainerdException>(() => foreground ? container.RunAsync() : container.StartAsync());
+        Assert.That(e!.Subject, Does.Contain(container.Bundle));
+        Assert.That(async () => await container.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20)), Throws.Exception.SameAs(e));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        Assert.That(await container.StandardOutput!.ReadAsync(new byte[1], patience.Token), Is.Zero, "nobody holds the other end");
+        Assert.That(container.Status, Is.EqualTo(ContainerStatus.Stopped));
+        await container.DeleteAsync();
+    }
+
+    [Test]
+    public async Task ContainerWhoseStartCannotBeNotedIsKilled()
+    {
+        await using Container container = await CreateAsync("job", null, "sleep", "1000");
+        await container.InitializeAsync();
+        Directory.CreateDirectory(Path.Join(container.Bundle, "state.json.next"));
+        Assert.That(() => container.StartAsync(), Throws.InstanceOf<ContainerdException>());
+        await container.WaitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await container.DeleteAsync();
+    }
+
+    [Test]
+    public void RuntimeThatCannotBeExecutedIsNamed()
+    {
+        string program = Path.Join(Temporary, "runtime");
+        File.WriteAllText(program, "\u007fELF but no program");
+        var runtime = new OciRuntime(new OciRuntimeOptions { Program = program });
+        Assert.That(() => runtime.GetInfoAsync(), Throws.InstanceOf<OciRuntimeException>().With.Property("Kind").EqualTo(ErrorKind.PermissionDenied).And.Message.Contains(program));
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Assert.That(() => runtime.GetInfoAsync(), Throws.InstanceOf<OciRuntimeException>().With.Message.Contains(program));
+    }
+
+    [Test]
+    public void StateRootThatIsAFileIsAnErrorOfTheSuite()
+    {
+        string file = Path.Join(Temporary, "file");
+        File.WriteAllText(file, "");
+        Assert.That(() => TestHosts.Create(file, RuntimeRoot, CgroupParent), Throws.InstanceOf<ContainerdException>());
+        Assert.That(() => TestHosts.Create(Path.Join(file, "below"), RuntimeRoot, CgroupParent), Throws.InstanceOf<ContainerdException>());
+    }
+
     private void Damage(string id, string? state)
     {
         string directory = Path.Join(StateRoot, "containers", id);

@@ -34,7 +34,7 @@ public sealed class ContainerHost
     /// <param name="options">Where; null for the defaults. Copied.</param>
     /// <param name="runtime">What makes the containers.</param>
     /// <param name="mounter">What mounts their root file systems.</param>
-    /// <param name="loggerFactory">Gets category <c>Containerd.Execution</c>; null for none.</param>
+    /// <param name="loggerFactory">Gets the category of this type; null for none.</param>
     /// <param name="timeProvider">The clock; null for the system's.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's, or no state root and not empty. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>: it is another user's, or others can write it. -or- <see cref="ErrorKind.NotSupported"/>: it is of another version's format. -or-
@@ -53,7 +53,7 @@ public sealed class ContainerHost
         Runtime = runtime;
         Mounter = mounter;
         TimeProvider = timeProvider ?? TimeProvider.System;
-        logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Containerd.Execution");
+        logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ContainerHost>();
         string root = Path.GetFullPath(options.StateRoot);
         stateRoot = new StateRoot(fileSystem, root);
         cgroupParent = options.CgroupParent ?? CgroupPath.ForStateRoot(Path.TrimEndingDirectorySeparator(root));

@@ -5,8 +5,8 @@ public sealed partial class Container
 {
     /// <summary>Deletes it: its cgroup, mounts and state directory. What was written to pipes can still be read until disposal.</summary>
     /// <remarks>Not cancellable: half a deletion is nothing to go on from. Idempotent.</remarks>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: its process runs. -or-
-    /// <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy; the call can be repeated.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: its process runs, or something that nobody mounted is in
+    /// its bundle's <c>rootfs</c>. -or- <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy. -or- as <see cref="IOciRuntime.DeleteAsync"/>. The call can be repeated.</exception>
     public async Task DeleteAsync()
     {
         await gate.WaitAsync().ConfigureAwait(false);

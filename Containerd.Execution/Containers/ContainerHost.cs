@@ -24,11 +24,11 @@ public sealed class ContainerHost
 {
     private const int MaxClaimAttempts = 10;
 
-    private readonly StateRoot stateRoot;
-    private readonly string cgroupParent;
-    private readonly string bootId;
-    private readonly ILogger logger;
-    private readonly ConcurrentDictionary<string, Container> owned = new(StringComparer.Ordinal);
+    private readonly StateRoot _stateRoot;
+    private readonly string _cgroupParent;
+    private readonly string _bootId;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, Container> _owned = new(StringComparer.Ordinal);
 
     /// <summary>Opens a state root, or makes it.</summary>
     /// <param name="options">Where; null for the defaults. Copied.</param>
@@ -53,12 +53,12 @@ public sealed class ContainerHost
         Runtime = runtime;
         Mounter = mounter;
         TimeProvider = timeProvider ?? TimeProvider.System;
-        logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ContainerHost>();
+        _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ContainerHost>();
         string root = Path.GetFullPath(options.StateRoot);
-        stateRoot = new StateRoot(fileSystem, root);
-        cgroupParent = options.CgroupParent ?? CgroupPath.ForStateRoot(Path.TrimEndingDirectorySeparator(root));
-        CgroupParent = new CgroupParent(fileSystem, root, cgroupParent);
-        bootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        _stateRoot = new StateRoot(fileSystem, root);
+        _cgroupParent = options.CgroupParent ?? CgroupPath.ForStateRoot(Path.TrimEndingDirectorySeparator(root));
+        CgroupParent = new CgroupParent(fileSystem, root, _cgroupParent);
+        _bootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
         IsSubreaper = options.Subreaper;
         if (IsSubreaper)
             Interop.BecomeSubreaper();
@@ -111,7 +111,7 @@ public sealed class ContainerHost
             Id = id,
             CreatedAt = TimeProvider.GetUtcNow(),
             Runtime = Runtime.Name,
-            BootId = bootId,
+            BootId = _bootId,
             CgroupsPath = spec.Spec.Linux!.CgroupsPath!,
             KeepRunning = options.KeepRunning,
             HostMount = tree.IsHostMount,
@@ -126,9 +126,9 @@ public sealed class ContainerHost
                 made.WriteFile("config.json", spec.Spec.ToJson());
                 made.WriteState(state);
             }).ConfigureAwait(false);
-            var container = new Container(this, directory, state, spec, options, tree, streams, hold, logger);
-            owned[id] = container;
-            Log.Created(logger, id, directory.Path);
+            var container = new Container(this, directory, state, spec, options, tree, streams, hold, _logger);
+            _owned[id] = container;
+            Log.Created(_logger, id, directory.Path);
             return container;
         }
         catch
@@ -147,8 +147,8 @@ public sealed class ContainerHost
     public async Task<ContainerInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         Identifier.Check(id, "container ID");
-        string path = stateRoot.PathOf(id);
-        if (stateRoot.ReadState(path) is not { } state)
+        string path = _stateRoot.PathOf(id);
+        if (_stateRoot.ReadState(path) is not { } state)
             return null;
         return Describe(path, state, await Runtime.FindAsync(id, cancellationToken).ConfigureAwait(false));
     }
@@ -164,7 +164,7 @@ public sealed class ContainerHost
     /// <param name="cancellationToken">Stops the call.</param>
     public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
-        IReadOnlyList<string> paths = stateRoot.List();
+        IReadOnlyList<string> paths = _stateRoot.List();
         if (paths.Count == 0)
             return [];
         var states = (await Runtime.ListAsync(cancellationToken).ConfigureAwait(false)).ToDictionary(known => known.Id, StringComparer.Ordinal);
@@ -182,17 +182,17 @@ public sealed class ContainerHost
     {
         Identifier.Check(id, "container ID");
         cancellationToken.ThrowIfCancellationRequested();
-        if (owned.TryGetValue(id, out Container? container))
+        if (_owned.TryGetValue(id, out Container? container))
         {
             await container.EndAsync().ConfigureAwait(false);
             await container.DeleteAsync().ConfigureAwait(false);
             await container.DisposeAsync().ConfigureAwait(false);
             return;
         }
-        string path = stateRoot.PathOf(id);
-        if (!stateRoot.Exists(path))
+        string path = _stateRoot.PathOf(id);
+        if (!_stateRoot.Exists(path))
             throw NotFound(id);
-        using StateDirectory directory = stateRoot.TryTake(path)
+        using StateDirectory directory = _stateRoot.TryTake(path)
             ?? throw new ContainerdException(ErrorKind.FailedPrecondition, $"Container '{id}' belongs to another process that is running; end it there.") { Subject = id };
         ContainerState state = ReadOrAssumeState(directory);
         if (state.Runtime != Runtime.Name)
@@ -214,7 +214,7 @@ public sealed class ContainerHost
     {
         var removed = new List<string>();
         ExceptionDispatchInfo? first = null;
-        foreach (string path in stateRoot.List())
+        foreach (string path in _stateRoot.List())
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
@@ -224,20 +224,20 @@ public sealed class ContainerHost
             }
             catch (ContainerdException e)
             {
-                Log.LeftoverNotRemoved(logger, e, Path.GetFileName(path));
+                Log.LeftoverNotRemoved(_logger, e, Path.GetFileName(path));
                 first ??= ExceptionDispatchInfo.Capture(e);
             }
         }
-        foreach (string path in stateRoot.ListUnfinished())
+        foreach (string path in _stateRoot.ListUnfinished())
         {
             try
             {
-                using StateDirectory? directory = stateRoot.TryTake(path);
+                using StateDirectory? directory = _stateRoot.TryTake(path);
                 directory?.Remove();
             }
             catch (ContainerdException e)
             {
-                Log.LeftoverNotRemoved(logger, e, Path.GetFileName(path));
+                Log.LeftoverNotRemoved(_logger, e, Path.GetFileName(path));
                 first ??= ExceptionDispatchInfo.Capture(e);
             }
         }
@@ -246,7 +246,7 @@ public sealed class ContainerHost
         return removed;
     }
 
-    internal void Forget(Container container) => owned.TryRemove(new KeyValuePair<string, Container>(container.Id, container));
+    internal void Forget(Container container) => _owned.TryRemove(new KeyValuePair<string, Container>(container.Id, container));
 
     private ContainerSpec Complete(string id, ContainerSpec spec, ContainerRootfs tree)
     {
@@ -263,7 +263,7 @@ public sealed class ContainerHost
             {
                 Process = process,
                 Root = root with { Path = tree.Directory ?? "rootfs", Readonly = root.Readonly == true || tree.IsReadOnly ? true : null },
-                Linux = linux with { CgroupsPath = linux.CgroupsPath ?? $"{cgroupParent}/{id}" },
+                Linux = linux with { CgroupsPath = linux.CgroupsPath ?? $"{_cgroupParent}/{id}" },
             },
         };
     }
@@ -272,9 +272,9 @@ public sealed class ContainerHost
     {
         for (int attempt = 0; attempt < MaxClaimAttempts; attempt++)
         {
-            if (stateRoot.TryAdd(id, fill) is { } directory)
+            if (_stateRoot.TryAdd(id, fill) is { } directory)
                 return directory;
-            if (!await TryRemoveLeftoverAsync(stateRoot.PathOf(id)).ConfigureAwait(false) && stateRoot.Exists(stateRoot.PathOf(id)))
+            if (!await TryRemoveLeftoverAsync(_stateRoot.PathOf(id)).ConfigureAwait(false) && _stateRoot.Exists(_stateRoot.PathOf(id)))
                 break;
         }
         throw new ContainerdException(ErrorKind.AlreadyExists, $"A container '{id}' exists already. Remove it first, or choose another ID.") { Subject = id };
@@ -283,16 +283,16 @@ public sealed class ContainerHost
     /// <returns>Whether it was there to be removed, and was.</returns>
     private async Task<bool> TryRemoveLeftoverAsync(string path)
     {
-        using StateDirectory? directory = stateRoot.TryTake(path);
+        using StateDirectory? directory = _stateRoot.TryTake(path);
         if (directory is null)
             return false;
         ContainerState state = ReadOrAssumeState(directory);
         if (state.Runtime != Runtime.Name)
         {
-            Log.ForeignRuntime(logger, state.Id, state.Runtime);
+            Log.ForeignRuntime(_logger, state.Id, state.Runtime);
             return false;
         }
-        if (state.KeepRunning && state.BootId == bootId
+        if (state.KeepRunning && state.BootId == _bootId
             && await Runtime.FindAsync(state.Id, CancellationToken.None).ConfigureAwait(false) is { Status: not RuntimeStatus.Stopped })
             return false;
         await RemoveLeftoverAsync(directory, state).ConfigureAwait(false);
@@ -303,11 +303,11 @@ public sealed class ContainerHost
     {
         try
         {
-            return stateRoot.ReadState(path);
+            return _stateRoot.ReadState(path);
         }
         catch (ContainerdException e) when (e.Kind == ErrorKind.DataCorrupted)
         {
-            Log.StateUnreadable(logger, e, Path.GetFileName(path));
+            Log.StateUnreadable(_logger, e, Path.GetFileName(path));
             return null;
         }
     }
@@ -318,13 +318,13 @@ public sealed class ContainerHost
         string id = Path.GetFileName(directory.Path);
         // Its cgroup is not known to be its own then: only the runtime, which knows the bundle, kills anything.
         return TryReadState(directory.Path)
-            ?? new ContainerState { Id = id, CreatedAt = default, Runtime = Runtime.Name, BootId = "", CgroupsPath = $"{cgroupParent}/{id}", HostMount = true };
+            ?? new ContainerState { Id = id, CreatedAt = default, Runtime = Runtime.Name, BootId = "", CgroupsPath = $"{_cgroupParent}/{id}", HostMount = true };
     }
 
     private async Task RemoveLeftoverAsync(StateDirectory directory, ContainerState state)
     {
-        await ContainerRemoval.RemoveAsync(this, directory, state, RuntimeRecord.Unknown, logger).ConfigureAwait(false);
-        Log.RemovedLeftover(logger, state.Id);
+        await ContainerRemoval.RemoveAsync(this, directory, state, RuntimeRecord.Unknown, _logger).ConfigureAwait(false);
+        Log.RemovedLeftover(_logger, state.Id);
         CgroupParent.RemoveIfUnused();
     }
 

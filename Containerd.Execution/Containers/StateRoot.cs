@@ -10,8 +10,8 @@ internal sealed class StateRoot
     private const string LockFile = "lock";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    private readonly IFileSystem fileSystem;
-    private readonly string containers;
+    private readonly IFileSystem _fileSystem;
+    private readonly string _containers;
 
     /// <summary>Opens a root, or makes it.</summary>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: it is another component's, or no root and not empty. -or-
@@ -19,8 +19,8 @@ internal sealed class StateRoot
     /// <see cref="ErrorKind.DataCorrupted"/>: its format file is damaged. Nothing in it was changed.</exception>
     public StateRoot(IFileSystem fileSystem, string path)
     {
-        this.fileSystem = fileSystem;
-        containers = Path.Join(path, "containers");
+        _fileSystem = fileSystem;
+        _containers = Path.Join(path, "containers");
         StorageError.Guard("Opening the state root", path, () =>
         {
             fileSystem.Directory.CreateDirectory(path, OwnerOnly);
@@ -28,11 +28,11 @@ internal sealed class StateRoot
             CheckFormat(path);
             // CVE-2024-25621: what was made by hand before may be readable by all.
             fileSystem.File.SetUnixFileMode(path, OwnerOnly);
-            fileSystem.Directory.CreateDirectory(containers, OwnerOnly);
+            fileSystem.Directory.CreateDirectory(_containers, OwnerOnly);
         });
     }
 
-    public string PathOf(string id) => Path.Join(containers, id);
+    public string PathOf(string id) => Path.Join(_containers, id);
 
     /// <summary>Makes a container's directory.</summary>
     /// <param name="id">The container.</param>
@@ -40,7 +40,7 @@ internal sealed class StateRoot
     /// <returns>Null where there is one already.</returns>
     public StateDirectory? TryAdd(string id, Action<StateDirectory> fill)
     {
-        StateDirectory hidden = StateDirectory.Make(fileSystem, containers);
+        StateDirectory hidden = StateDirectory.Make(_fileSystem, _containers);
         try
         {
             fill(hidden);
@@ -62,13 +62,13 @@ internal sealed class StateRoot
     /// <summary>Directories that were being made or deleted when their process died.</summary>
     public IReadOnlyList<string> ListUnfinished() => [.. All().Where(IsHidden)];
 
-    public StateDirectory? TryTake(string path) => StateDirectory.TryTake(fileSystem, path);
+    public StateDirectory? TryTake(string path) => StateDirectory.TryTake(_fileSystem, path);
 
-    public bool Exists(string path) => fileSystem.Directory.Exists(path);
+    public bool Exists(string path) => _fileSystem.Directory.Exists(path);
 
-    public ContainerState? ReadState(string path) => StateFile.Read(fileSystem, path);
+    public ContainerState? ReadState(string path) => StateFile.Read(_fileSystem, path);
 
-    private string[] All() => StorageError.Guard("Listing the containers in", containers, () => fileSystem.Directory.GetDirectories(containers));
+    private string[] All() => StorageError.Guard("Listing the containers in", _containers, () => _fileSystem.Directory.GetDirectories(_containers));
 
     private static bool IsHidden(string path) => Path.GetFileName(path).StartsWith('.');
 
@@ -90,7 +90,7 @@ internal sealed class StateRoot
     private void CheckFormat(string path)
     {
         string format = Path.Join(path, RootFormat.FileName);
-        if (!fileSystem.File.Exists(format) && FirstForeignEntry(path) is { } foreign && !fileSystem.File.Exists(format))
+        if (!_fileSystem.File.Exists(format) && FirstForeignEntry(path) is { } foreign && !_fileSystem.File.Exists(format))
         {
             // Asked twice: the format comes first, so whoever made the root meanwhile has left one.
             throw new ContainerdException(
@@ -100,22 +100,22 @@ internal sealed class StateRoot
                 Subject = path,
             };
         }
-        if (fileSystem.File.Exists(format))
+        if (_fileSystem.File.Exists(format))
         {
             _ = RootFormat.Check(ReadFormat(format), path, Component, CurrentFormat, CurrentFormat);
             return;
         }
         string next = $"{format}.{Guid.NewGuid():N}";
-        fileSystem.File.WriteAllBytes(next, RootFormat.Write(Component, CurrentFormat));
-        fileSystem.File.Move(next, format, overwrite: true);
+        _fileSystem.File.WriteAllBytes(next, RootFormat.Write(Component, CurrentFormat));
+        _fileSystem.File.Move(next, format, overwrite: true);
     }
 
-    private string? FirstForeignEntry(string path) => fileSystem.Directory.EnumerateFileSystemEntries(path).Select(Path.GetFileName)
+    private string? FirstForeignEntry(string path) => _fileSystem.Directory.EnumerateFileSystemEntries(path).Select(Path.GetFileName)
         .FirstOrDefault(name => name != LockFile && !name!.StartsWith($"{RootFormat.FileName}.", StringComparison.Ordinal));
 
     private byte[] ReadFormat(string path)
     {
-        using Stream file = fileSystem.File.OpenRead(path);
+        using Stream file = _fileSystem.File.OpenRead(path);
         byte[] content = new byte[RootFormat.MaxBytes + 1];
         return content[..file.ReadAtLeast(content, content.Length, throwOnEndOfStream: false)];
     }

@@ -56,7 +56,7 @@ public sealed partial class OciRuntime
         string verb, string id, List<string> arguments, RuntimeLaunchOptions? options, Func<ChildProcess, Task> abandon, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        string path = RuntimeProgram.Find(program, verb);
+        string path = RuntimeProgram.Find(_program, verb);
         using var log = new RuntimeLog();
         var command = new RuntimeCommand(
             path,
@@ -81,7 +81,7 @@ public sealed partial class OciRuntime
             throw;
         }
         (IReadOnlyList<string> messages, string? error) = log.Read();
-        if (status is { Code: 0 } || (status is { Code: not null } && error is null && verb is "run" or "exec" && dialect.HasJsonLog))
+        if (status is { Code: 0 } || (status is { Code: not null } && error is null && verb is "run" or "exec" && _dialect.HasJsonLog))
             return status.Value.Code!.Value;
         string said = error ?? (status is { Signal: { } signal } ? $"the runtime's own process was ended by {new Signal(signal)}" : "");
         OciRuntimeException failure = Failed(verb, id, status?.Code, said, messages);

@@ -23,9 +23,8 @@ internal static class CgroupRemoval
             IReadOnlyList<string> directories = CgroupHierarchies.Directories(path);
             if (directories.Count == 0)
                 return killed;
-            foreach (string directory in directories)
-                killed += KillAll(directory);
-            if (directories.All(TryRemoveTree))
+            killed += StorageError.Guard("Ending the processes in cgroup", path, () => directories.Sum(KillAll));
+            if (StorageError.Guard("Removing cgroup", path, () => directories.All(TryRemoveTree)))
                 return killed;
             if (attempt == Attempts)
                 throw new ContainerdException(ErrorKind.Unavailable, $"Cgroup '{path}' cannot be removed: processes in it do not end.") { Subject = path };
@@ -41,7 +40,7 @@ internal static class CgroupRemoval
     {
         if (!Path.IsPathRooted(path) || path.Trim('/').Length == 0)
             return;
-        if (CgroupHierarchies.Directories(path).SelectMany(Tree).Any(cgroup => Processes(cgroup).Length > 0))
+        if (StorageError.Guard("Looking into cgroup", path, () => CgroupHierarchies.Directories(path).SelectMany(Tree).Any(cgroup => Processes(cgroup).Length > 0)))
         {
             throw new ContainerdException(
                 ErrorKind.FailedPrecondition,
@@ -75,7 +74,18 @@ internal static class CgroupRemoval
         return killed;
     }
 
-    private static string[] Tree(string directory) => [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories), directory];
+    private static string[] Tree(string directory)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories), directory];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The runtime, or another cleaner, is removing it as well: the next look shows what is left.
+            return [directory];
+        }
+    }
 
     private static int[] Processes(string cgroup)
     {
@@ -92,7 +102,7 @@ internal static class CgroupRemoval
 
     private static bool TryRemoveTree(string directory)
     {
-        foreach (string child in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).OrderByDescending(child => child.Length).ToArray())
+        foreach (string child in Tree(directory).Where(child => child != directory).OrderByDescending(child => child.Length))
             TryRemove(child);
         return TryRemove(directory);
     }

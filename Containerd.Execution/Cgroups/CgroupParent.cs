@@ -9,31 +9,44 @@ namespace Containerd.Execution;
 /// </remarks>
 internal sealed class CgroupParent(IFileSystem fileSystem, string stateRoot, string path)
 {
-    private readonly string marker = Path.Join(stateRoot, "cgroups");
-    private readonly string lockFile = Path.Join(stateRoot, "lock");
+    private readonly string _marker = Path.Join(stateRoot, "cgroups");
+    private readonly string _lockFile = Path.Join(stateRoot, "lock");
 
     /// <summary>Notes what is missing of the parent, and keeps it from being removed until the hold is disposed.</summary>
     public IDisposable Hold()
     {
-        var file = Interop.OpenLockFile(lockFile);
-        Interop.Lock(file, exclusive: false, wait: true);
-        string[] missing = [.. Ancestors().Where(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0)];
-        if (missing.Length > 0)
-            fileSystem.File.WriteAllLines(marker, missing);
-        return file;
+        var file = Interop.OpenLockFile(_lockFile);
+        try
+        {
+            Interop.Lock(file, exclusive: false, wait: true);
+            StorageError.Guard("Writing", _marker, () =>
+            {
+                string[] missing = [.. Ancestors().Where(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0)];
+                if (missing.Length > 0)
+                    fileSystem.File.WriteAllLines(_marker, missing);
+            });
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Removes what was made of the parent, where no container of any process is left under it.</summary>
-    public void RemoveIfUnused()
+    public void RemoveIfUnused() => StorageError.Guard("Removing the cgroups that are listed in", _marker, RemoveCore);
+
+    private void RemoveCore()
     {
-        using var file = Interop.OpenLockFile(lockFile);
-        if (!Interop.Lock(file, exclusive: true, wait: false) || !fileSystem.File.Exists(marker))
+        using var file = Interop.OpenLockFile(_lockFile);
+        if (!Interop.Lock(file, exclusive: true, wait: false) || !fileSystem.File.Exists(_marker))
             return;
-        string[] made = fileSystem.File.ReadAllLines(marker);
+        string[] made = fileSystem.File.ReadAllLines(_marker);
         foreach (string ancestor in made)
             CgroupRemoval.RemoveIfEmpty(ancestor);
         if (made.All(ancestor => CgroupHierarchies.Directories(ancestor).Count == 0))
-            fileSystem.File.Delete(marker);
+            fileSystem.File.Delete(_marker);
     }
 
     // The parent and everything above it, deepest first.

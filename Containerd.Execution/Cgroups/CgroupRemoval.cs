@@ -23,13 +23,31 @@ internal static class CgroupRemoval
             IReadOnlyList<string> directories = CgroupHierarchies.Directories(path);
             if (directories.Count == 0)
                 return killed;
-            foreach (string directory in directories)
-                killed += KillAll(directory);
-            if (directories.All(TryRemoveTree))
+            killed += StorageError.Guard("Ending the processes in cgroup", path, () => directories.Sum(KillAll));
+            if (StorageError.Guard("Removing cgroup", path, () => directories.All(TryRemoveTree)))
                 return killed;
             if (attempt == Attempts)
                 throw new ContainerdException(ErrorKind.Unavailable, $"Cgroup '{path}' cannot be removed: processes in it do not end.") { Subject = path };
             await Task.Delay(Pause, timeProvider).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Refuses a cgroup in which something runs: removing it would kill what is not the container's.</summary>
+    /// <param name="path">The cgroup, from the root of its hierarchy.</param>
+    /// <param name="id">The container that is to have it.</param>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: processes are in it, or beneath it.</exception>
+    public static void ThrowIfInUse(string path, string id)
+    {
+        if (!Path.IsPathRooted(path) || path.Trim('/').Length == 0)
+            return;
+        if (StorageError.Guard("Looking into cgroup", path, () => CgroupHierarchies.Directories(path).SelectMany(Tree).Any(cgroup => Processes(cgroup).Length > 0)))
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition,
+                $"Container '{id}' cannot have cgroup '{Excerpt.Of(path)}': processes that are not its own run there, and would be killed with it. Give it another Linux.CgroupsPath or ContainerHostOptions.CgroupParent.")
+            {
+                Subject = id,
+            };
         }
     }
 
@@ -43,7 +61,7 @@ internal static class CgroupRemoval
     private static int KillAll(string directory)
     {
         int killed = 0;
-        foreach (string cgroup in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).Append(directory).ToArray())
+        foreach (string cgroup in Tree(directory))
         {
             foreach (int pid in Processes(cgroup))
             {
@@ -54,6 +72,19 @@ internal static class CgroupRemoval
             }
         }
         return killed;
+    }
+
+    private static string[] Tree(string directory)
+    {
+        try
+        {
+            return [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories), directory];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The runtime, or another cleaner, is removing it as well: the next look shows what is left.
+            return [directory];
+        }
     }
 
     private static int[] Processes(string cgroup)
@@ -71,7 +102,7 @@ internal static class CgroupRemoval
 
     private static bool TryRemoveTree(string directory)
     {
-        foreach (string child in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).OrderByDescending(child => child.Length).ToArray())
+        foreach (string child in Tree(directory).Where(child => child != directory).OrderByDescending(child => child.Length))
             TryRemove(child);
         return TryRemove(directory);
     }

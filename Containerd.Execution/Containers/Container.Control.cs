@@ -24,9 +24,22 @@ public sealed partial class Container
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: there is no process yet.</exception>
     public async Task KillAsync(CancellationToken cancellationToken = default)
     {
-        bool frozen = paused;
+        bool frozen = _paused;
         if (await TrySignalAsync(Containerd.Signal.Kill, cancellationToken).ConfigureAwait(false) && frozen)
-            await ResumeAsync(cancellationToken).ConfigureAwait(false); // A frozen process of cgroup v1 dies when it thaws.
+            await ThawAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // A frozen process of cgroup v1 dies when it thaws; one of version 2, or one that somebody else has thawed, dies at once, and its runtime may have deleted it by now.
+    private async Task ThawAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ResumeAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OciRuntimeException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.FailedPrecondition)
+        {
+            _paused = false;
+        }
     }
 
     /// <summary>Asks it to end by the stop signal of its specification, and kills it where it does not.</summary>
@@ -41,14 +54,14 @@ public sealed partial class Container
         {
             try
             {
-                return await exit.Task.WaitAsync(gracePeriod, host.TimeProvider, cancellationToken).ConfigureAwait(false);
+                return await _exit.Task.WaitAsync(gracePeriod, _host.TimeProvider, cancellationToken).ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
                 await KillAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-        return await exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await _exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Freezes its processes.</summary>
@@ -56,8 +69,8 @@ public sealed partial class Container
     /// <exception cref="OciRuntimeException">As <see cref="IOciRuntime.PauseAsync"/>.</exception>
     public async Task PauseAsync(CancellationToken cancellationToken = default)
     {
-        await host.Runtime.PauseAsync(Id, cancellationToken).ConfigureAwait(false);
-        paused = true;
+        await _host.Runtime.PauseAsync(Id, cancellationToken).ConfigureAwait(false);
+        _paused = true;
     }
 
     /// <summary>Thaws its processes.</summary>
@@ -65,8 +78,8 @@ public sealed partial class Container
     /// <exception cref="OciRuntimeException">As <see cref="IOciRuntime.ResumeAsync"/>.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {
-        await host.Runtime.ResumeAsync(Id, cancellationToken).ConfigureAwait(false);
-        paused = false;
+        await _host.Runtime.ResumeAsync(Id, cancellationToken).ConfigureAwait(false);
+        _paused = false;
     }
 
     /// <summary>Changes its resource limits.</summary>
@@ -76,27 +89,27 @@ public sealed partial class Container
     public Task UpdateAsync(LinuxResources resources, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(resources);
-        return host.Runtime.UpdateAsync(Id, JsonSerializer.SerializeToUtf8Bytes(resources, SpecJson.Default.LinuxResources), cancellationToken);
+        return _host.Runtime.UpdateAsync(Id, JsonSerializer.SerializeToUtf8Bytes(resources, SpecJson.Default.LinuxResources), cancellationToken);
     }
 
     /// <returns>False where the process has ended.</returns>
     private async Task<bool> TrySignalAsync(Signal signal, CancellationToken cancellationToken)
     {
-        if (exit.Task.IsCompleted)
+        if (_exit.Task.IsCompleted)
             return false;
-        if (init is not null)
-            return init.Signal(signal);
-        if (foreground is null)
+        if (_init is not null)
+            return _init.Signal(signal);
+        if (_foreground is null)
             throw WrongState("signal");
 
         // The runtime does not say when the process is there: its first answer that it runs does.
-        while (!exit.Task.IsCompleted)
+        while (!_exit.Task.IsCompleted)
         {
             try
             {
-                if (await host.Runtime.FindAsync(Id, cancellationToken).ConfigureAwait(false) is { Status: RuntimeStatus.Running or RuntimeStatus.Paused })
+                if (await _host.Runtime.FindAsync(Id, cancellationToken).ConfigureAwait(false) is { Status: RuntimeStatus.Running or RuntimeStatus.Paused })
                 {
-                    await host.Runtime.KillAsync(Id, signal, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    await _host.Runtime.KillAsync(Id, signal, cancellationToken: cancellationToken).ConfigureAwait(false);
                     return true;
                 }
             }
@@ -104,7 +117,7 @@ public sealed partial class Container
             {
                 // It ended between the two questions: the foreground runtime is about to say how.
             }
-            await Task.WhenAny(exit.Task, Task.Delay(ForegroundPollInterval, host.TimeProvider, cancellationToken)).ConfigureAwait(false);
+            await Task.WhenAny(_exit.Task, Task.Delay(ForegroundPollInterval, _host.TimeProvider, cancellationToken)).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
         }
         return false;

@@ -5,7 +5,7 @@ namespace Containerd.Execution;
 // Further processes.
 public sealed partial class Container
 {
-    private int lastProcess;
+    private int _lastProcess;
 
     /// <summary>Runs a further process in it.</summary>
     /// <remarks>
@@ -33,10 +33,10 @@ public sealed partial class Container
             Cwd = process.Cwd ?? own.Cwd,
             User = process.User is null ? own.User : await ResolveAsync(process.User, own.User, cancellationToken).ConfigureAwait(false),
         };
-        string name = $"exec-{Interlocked.Increment(ref lastProcess)}.json";
-        directory.WriteFile(name, JsonSerializer.SerializeToUtf8Bytes(next, SpecJson.Default.SpecProcess));
-        var started = new ContainerProcess(host, Id, Path.Join(Bundle, name), ProcessStreams.Open(process.Stdio, next.User), processes);
-        if (disposed != 0)
+        string name = $"exec-{Interlocked.Increment(ref _lastProcess)}.json";
+        _directory.WriteFile(name, JsonSerializer.SerializeToUtf8Bytes(next, SpecJson.Default.SpecProcess));
+        var started = new ContainerProcess(_host, Id, Path.Join(Bundle, name), ProcessStreams.Open(process.Stdio, next.User), _processes);
+        if (_disposed != 0)
             await started.DisposeAsync().ConfigureAwait(false);
         return started;
     }
@@ -44,7 +44,7 @@ public sealed partial class Container
     // As the container sees its files now, mounts and all.
     private async Task<SpecUser> ResolveAsync(string user, SpecUser own, CancellationToken cancellationToken)
     {
-        int? pid = ProcessId ?? (await host.Runtime.FindAsync(Id, cancellationToken).ConfigureAwait(false))?.ProcessId;
+        int? pid = ProcessId ?? (await _host.Runtime.FindAsync(Id, cancellationToken).ConfigureAwait(false))?.ProcessId;
         return pid is > 0 ? UserResolver.Resolve(user, $"/proc/{pid}/root", own) : throw WrongState("run a further process in");
     }
 }

@@ -5,33 +5,33 @@ public sealed partial class Container
 {
     /// <summary>Deletes it: its cgroup, mounts and state directory. What was written to pipes can still be read until disposal.</summary>
     /// <remarks>Not cancellable: half a deletion is nothing to go on from. Idempotent.</remarks>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: its process runs. -or-
-    /// <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy; the call can be repeated.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: its process runs, or something that nobody mounted is in
+    /// its bundle's <c>rootfs</c>. -or- <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy. -or- as <see cref="IOciRuntime.DeleteAsync"/>. The call can be repeated.</exception>
     public async Task DeleteAsync()
     {
-        await gate.WaitAsync().ConfigureAwait(false);
+        await _gate.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (started && !exit.Task.IsCompleted)
+            if (_started && !_exit.Task.IsCompleted)
                 throw WrongState("delete");
             await DeleteCoreAsync().ConfigureAwait(false);
         }
         finally
         {
-            gate.Release();
+            _gate.Release();
         }
     }
 
     /// <summary>Kills and deletes the container, or lets it go: see the class.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         // Whoever is making or starting the process comes to an end first.
-        await gate.WaitAsync().ConfigureAwait(false);
+        await _gate.WaitAsync().ConfigureAwait(false);
         try
         {
-            bool letGo = options.KeepRunning && init is not null && started && !init.Ended.IsCompleted;
+            bool letGo = _options.KeepRunning && _init is not null && _started && !_init.Ended.IsCompleted;
             if (!letGo)
             {
                 await EndAsync().ConfigureAwait(false);
@@ -40,60 +40,60 @@ public sealed partial class Container
         }
         catch (Exception e) when (e is ContainerdException or IOException or UnauthorizedAccessException)
         {
-            Log.NotRemoved(logger, e, Id);
+            Log.NotRemoved(_logger, e, Id);
         }
         finally
         {
             await ReleaseAsync().ConfigureAwait(false);
-            gate.Release();
+            _gate.Release();
         }
     }
 
     /// <summary>Kills whatever runs, and waits until it does not.</summary>
     internal async Task EndAsync()
     {
-        if (foreground is not null)
+        if (_foreground is not null)
         {
-            await foregroundStop.CancelAsync().ConfigureAwait(false);
-            await foreground.ConfigureAwait(false);
+            await _foregroundStop.CancelAsync().ConfigureAwait(false);
+            await _foreground.ConfigureAwait(false);
         }
-        else if (init is not null && !init.Ended.IsCompleted)
+        else if (_init is not null && !_init.Ended.IsCompleted)
         {
             await KillAsync(CancellationToken.None).ConfigureAwait(false);
-            await init.Ended.ConfigureAwait(false);
+            await _init.Ended.ConfigureAwait(false);
         }
     }
 
     private async Task DeleteCoreAsync()
     {
-        if (deleted)
+        if (_deleted)
             return;
-        if (init is not null && !started)
+        if (_init is not null && !_started)
             await EndAsync().ConfigureAwait(false);
-        await ContainerRemoval.RemoveAsync(host, directory, state, record, logger).ConfigureAwait(false);
-        record = RuntimeRecord.None;
-        deleted = true;
-        cgroupHold.Dispose();
-        host.CgroupParent.RemoveIfUnused();
-        Log.Deleted(logger, Id);
+        await ContainerRemoval.RemoveAsync(_host, _directory, _state, _record, _logger).ConfigureAwait(false);
+        _record = RuntimeRecord.None;
+        _deleted = true;
+        _cgroupHold.Dispose();
+        _host.CgroupParent.RemoveIfUnused();
+        Log.Deleted(_logger, Id);
     }
 
     private async Task ReleaseAsync()
     {
-        if (init is { Ended.IsCompleted: true })
+        if (_init is { Ended.IsCompleted: true })
         {
             // A code that has not come by now is not waited for.
-            await init.GiveUpAsync().ConfigureAwait(false);
-            await ((Task)init.Exit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await ((Task)exit.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _init.GiveUpAsync().ConfigureAwait(false);
+            await ((Task)_init.Exit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)_exit.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        exit.TrySetException(new ObjectDisposedException(nameof(Container), $"Container '{Id}' was disposed before its process ended."));
-        if (init is not null)
-            await init.DisposeAsync().ConfigureAwait(false);
-        await Task.WhenAll(processes.Keys.Select(process => process.DisposeAsync().AsTask())).ConfigureAwait(false);
-        streams.Dispose();
-        cgroupHold.Dispose();
-        directory.Dispose();
-        host.Forget(this);
+        _exit.TrySetException(new ObjectDisposedException(nameof(Container), $"Container '{Id}' was disposed before its process ended."));
+        if (_init is not null)
+            await _init.DisposeAsync().ConfigureAwait(false);
+        await Task.WhenAll(_processes.Keys.Select(process => process.DisposeAsync().AsTask())).ConfigureAwait(false);
+        _streams.Dispose();
+        _cgroupHold.Dispose();
+        _directory.Dispose();
+        _host.Forget(this);
     }
 }

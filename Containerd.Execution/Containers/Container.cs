@@ -21,25 +21,25 @@ namespace Containerd.Execution;
 /// </remarks>
 public sealed partial class Container : IAsyncDisposable
 {
-    private readonly ContainerHost host;
-    private readonly StateDirectory directory;
-    private readonly ContainerOptions options;
-    private readonly ContainerRootfs rootfs;
-    private readonly ProcessStreams streams;
-    private readonly IDisposable cgroupHold;
-    private readonly ILogger logger;
-    private readonly SemaphoreSlim gate = new(1, 1);
-    private readonly CancellationTokenSource foregroundStop = new();
-    private readonly TaskCompletionSource<ExitStatus> exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly ConcurrentDictionary<ContainerProcess, bool> processes = new();
-    private ContainerState state;
-    private InitProcess? init;
-    private Task? foreground;
-    private RuntimeRecord record;
-    private volatile bool started;
-    private volatile bool paused;
-    private volatile bool deleted;
-    private int disposed;
+    private readonly ContainerHost _host;
+    private readonly StateDirectory _directory;
+    private readonly ContainerOptions _options;
+    private readonly ContainerRootfs _rootfs;
+    private readonly ProcessStreams _streams;
+    private readonly IDisposable _cgroupHold;
+    private readonly ILogger _logger;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly CancellationTokenSource _foregroundStop = new();
+    private readonly TaskCompletionSource<ExitStatus> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<ContainerProcess, bool> _processes = new();
+    private ContainerState _state;
+    private InitProcess? _init;
+    private Task? _foreground;
+    private RuntimeRecord _record;
+    private volatile bool _started;
+    private volatile bool _paused;
+    private volatile bool _deleted;
+    private int _disposed;
 
     internal Container(
         ContainerHost host,
@@ -52,51 +52,51 @@ public sealed partial class Container : IAsyncDisposable
         IDisposable cgroupHold,
         ILogger logger)
     {
-        this.host = host;
-        this.directory = directory;
-        this.state = state;
-        this.options = options;
-        this.rootfs = rootfs;
-        this.streams = streams;
-        this.cgroupHold = cgroupHold;
-        this.logger = logger;
+        _host = host;
+        _directory = directory;
+        _state = state;
+        _options = options;
+        _rootfs = rootfs;
+        _streams = streams;
+        _cgroupHold = cgroupHold;
+        _logger = logger;
         Id = state.Id;
         Spec = spec;
         // A failure is also thrown by whatever started the container: nobody has to wait for it here.
-        _ = exit.Task.ContinueWith(task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = _exit.Task.ContinueWith(task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>What it is known by, in this state root and to the runtime.</summary>
     public string Id { get; }
 
     /// <summary>Its bundle directory.</summary>
-    public string Bundle => directory.Path;
+    public string Bundle => _directory.Path;
 
     /// <summary>What it was made from, with the user resolved to numbers.</summary>
     public ContainerSpec Spec { get; }
 
     /// <summary>Where it is in its life, as far as this object knows: what other programs do to it with the runtime is not seen, except its end.</summary>
     public ContainerStatus Status =>
-        deleted ? ContainerStatus.Deleted
-        : exit.Task.IsCompleted ? ContainerStatus.Stopped
-        : paused ? ContainerStatus.Paused
-        : started ? ContainerStatus.Running
+        _deleted ? ContainerStatus.Deleted
+        : _exit.Task.IsCompleted ? ContainerStatus.Stopped
+        : _paused ? ContainerStatus.Paused
+        : _started ? ContainerStatus.Running
         : ContainerStatus.Created;
 
     /// <summary>
     /// The process ID of its init process, as this process sees it. Null before <see cref="InitializeAsync"/> or <see cref="StartAsync"/>, and throughout <see cref="RunAsync"/>, where
     /// <see cref="ContainerHost.FindAsync"/> asks the runtime.
     /// </summary>
-    public int? ProcessId => init?.Id;
+    public int? ProcessId => _init?.Id;
 
     /// <summary>What its process reads, where that is a pipe. Disposing it is the end of the input.</summary>
-    public Stream? StandardInput => streams.Input;
+    public Stream? StandardInput => _streams.Input;
 
     /// <summary>What its process writes, where that is a pipe.</summary>
-    public Stream? StandardOutput => streams.Output;
+    public Stream? StandardOutput => _streams.Output;
 
     /// <summary>What its process writes as errors, where that is a pipe.</summary>
-    public Stream? StandardError => streams.Error;
+    public Stream? StandardError => _streams.Error;
 
     /// <summary>Makes its process, namespaces and mounts, all but running its program: <see cref="ProcessId"/> is known from then on.</summary>
     /// <param name="cancellationToken">Stops the call, after which the container can only be deleted.</param>
@@ -104,7 +104,7 @@ public sealed partial class Container : IAsyncDisposable
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: it has been made, run or deleted before. -or- as <see cref="IMounter.Mount"/>.</exception>
     public async Task InitializeAsync(CancellationToken cancellationToken = default)
     {
-        await gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             RequireNew("make the process of");
@@ -112,7 +112,7 @@ public sealed partial class Container : IAsyncDisposable
         }
         finally
         {
-            gate.Release();
+            _gate.Release();
         }
     }
 
@@ -122,35 +122,35 @@ public sealed partial class Container : IAsyncDisposable
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: it has been started or deleted before. -or- as <see cref="IMounter.Mount"/>.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
-        await gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (init is null)
+            if (_init is null)
             {
                 RequireNew("start");
                 await InitializeCoreAsync(cancellationToken).ConfigureAwait(false);
             }
-            else if (started || deleted)
+            else if (_started || _deleted)
             {
                 throw WrongState("start");
             }
             try
             {
-                await host.Runtime.StartAsync(Id, cancellationToken).ConfigureAwait(false);
+                await _host.Runtime.StartAsync(Id, cancellationToken).ConfigureAwait(false);
+                _directory.WriteState(_state = _state with { Started = true });
             }
             catch
             {
-                init!.Signal(Containerd.Signal.Kill);
-                await init.Ended.ConfigureAwait(false);
+                _init!.Signal(Containerd.Signal.Kill);
+                await _init.Ended.ConfigureAwait(false);
                 throw;
             }
-            started = true;
-            directory.WriteState(state = state with { Started = true });
-            Log.Started(logger, Id, "");
+            _started = true;
+            Log.Started(_logger, Id, "");
         }
         finally
         {
-            gate.Release();
+            _gate.Release();
         }
     }
 
@@ -161,29 +161,38 @@ public sealed partial class Container : IAsyncDisposable
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: it has been started or deleted before. -or- as <see cref="IMounter.Mount"/>.</exception>
     public async Task<ExitStatus> RunAsync(CancellationToken cancellationToken = default)
     {
-        await gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (init is null)
+            if (_init is null)
                 RequireNew("run");
-            if (init is null && !host.IsSubreaper)
+            if (_init is null && !_host.IsSubreaper)
             {
-                rootfs.MountOnHost(directory.RootfsPath);
-                started = true;
-                directory.WriteState(state = state with { Started = true });
-                foreground = RunForegroundAsync();
-                Log.Started(logger, Id, " in the foreground");
+                try
+                {
+                    _rootfs.MountOnHost(_directory.RootfsPath);
+                    NoteLaunch(started: true);
+                }
+                catch (Exception e)
+                {
+                    _exit.TrySetException(e);
+                    _streams.CloseChildEnds();
+                    throw;
+                }
+                _started = true;
+                _foreground = RunForegroundAsync();
+                Log.Started(_logger, Id, " in the foreground");
             }
         }
         finally
         {
-            gate.Release();
+            _gate.Release();
         }
-        if (foreground is null)
+        if (_foreground is null)
             await StartAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return await exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return await _exit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -202,59 +211,77 @@ public sealed partial class Container : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
         if (StandardOutput is null && StandardError is null)
             throw new InvalidOperationException("There is nothing to capture: ContainerOptions.Stdio has no pipes for output and errors.");
-        return await OutputCapture.ReadAsync(StandardOutput, StandardError, RunAsync(cancellationToken), maxBytes, host.TimeProvider, cancellationToken).ConfigureAwait(false);
+        return await OutputCapture.ReadAsync(StandardOutput, StandardError, RunAsync(cancellationToken), maxBytes, _host.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until its process has ended. Can be called at any time, before the start as well, and any number of times.</summary>
     /// <param name="cancellationToken">Stops the wait, nothing else.</param>
     /// <returns>How it ended.</returns>
     /// <exception cref="ContainerdException">It could not be started: the failure that the start threw.</exception>
-    public Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default) => exit.Task.WaitAsync(cancellationToken);
+    public Task<ExitStatus> WaitAsync(CancellationToken cancellationToken = default) => _exit.Task.WaitAsync(cancellationToken);
 
     private async Task InitializeCoreAsync(CancellationToken cancellationToken)
     {
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            rootfs.MountOnHost(directory.RootfsPath);
-            int pid = await host.Runtime.CreateAsync(Id, Bundle, LaunchOptions(), cancellationToken).ConfigureAwait(false);
-            record = RuntimeRecord.Ours;
-            init = InitProcess.Open(Id, pid, host.TimeProvider, logger)
+            _rootfs.MountOnHost(_directory.RootfsPath);
+            NoteLaunch(started: false);
+            int pid = await _host.Runtime.CreateAsync(Id, Bundle, LaunchOptions(), cancellationToken).ConfigureAwait(false);
+            _record = RuntimeRecord.Ours;
+            _init = InitProcess.Open(Id, pid, _host.TimeProvider, _logger)
                 ?? throw new ContainerdException(ErrorKind.Unavailable, $"The process of container '{Id}' was killed while it was being made.") { Subject = Id };
-            _ = PublishExitAsync(init);
+            _ = PublishExitAsync(_init);
         }
         catch (Exception e)
         {
-            exit.TrySetException(e);
+            if (_record == RuntimeRecord.None && _state.Launched)
+                _record = RecordAfter(e);
+            _exit.TrySetException(e);
             throw;
         }
         finally
         {
-            streams.CloseChildEnds();
+            _streams.CloseChildEnds();
         }
     }
+
+    /// <summary>From here on what is in the container's cgroup is the container's: whoever removes it kills that.</summary>
+    private void NoteLaunch(bool started)
+    {
+        CgroupRemoval.ThrowIfInUse(_state.CgroupsPath, Id);
+        ContainerState launched = _state with { Launched = true, Started = started };
+        _directory.WriteState(launched);
+        _state = launched;
+    }
+
+    // A runtime that has died has deleted nothing. One whose program is not there or not executable, which names no container, has made nothing, and cannot be asked.
+    private static RuntimeRecord RecordAfter(Exception failure) =>
+        failure is OciRuntimeException { ContainerId: null, Kind: ErrorKind.NotFound or ErrorKind.PermissionDenied } ? RuntimeRecord.None : RuntimeRecord.Unknown;
 
     private async Task RunForegroundAsync()
     {
         try
         {
-            int code = await host.Runtime.RunAsync(Id, Bundle, LaunchOptions(), foregroundStop.Token).ConfigureAwait(false);
-            Publish(new ExitStatus(code, null, host.TimeProvider.GetUtcNow()));
+            int code = await _host.Runtime.RunAsync(Id, Bundle, LaunchOptions(), _foregroundStop.Token).ConfigureAwait(false);
+            Publish(new ExitStatus(code, null, _host.TimeProvider.GetUtcNow()));
         }
         catch (OperationCanceledException)
         {
             // Killed with the runtime that would have told.
-            Publish(new ExitStatus(null, null, host.TimeProvider.GetUtcNow()));
+            _record = RuntimeRecord.Unknown;
+            Publish(new ExitStatus(null, null, _host.TimeProvider.GetUtcNow()));
         }
 #pragma warning disable CA1031 // It reaches whoever waits for the exit.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            exit.TrySetException(e);
+            _record = RecordAfter(e);
+            _exit.TrySetException(e);
         }
         finally
         {
-            streams.CloseChildEnds();
+            _streams.CloseChildEnds();
         }
     }
 
@@ -268,30 +295,30 @@ public sealed partial class Container : IAsyncDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            exit.TrySetException(e);
+            _exit.TrySetException(e);
         }
     }
 
     private void Publish(ExitStatus status)
     {
-        Log.Exited(logger, Id, status.Code);
-        exit.TrySetResult(status);
+        Log.Exited(_logger, Id, status.Code);
+        _exit.TrySetResult(status);
     }
 
     private RuntimeLaunchOptions LaunchOptions() => new()
     {
-        Stdio = streams.ChildEnds,
-        OnLaunchThread = rootfs.OnLaunchThread(directory.RootfsPath),
+        Stdio = _streams.ChildEnds,
+        OnLaunchThread = _rootfs.OnLaunchThread(_directory.RootfsPath),
     };
 
     private void RequireNew(string what)
     {
-        if (started || deleted || init is not null || exit.Task.IsCompleted || disposed != 0)
+        if (_started || _deleted || _init is not null || _exit.Task.IsCompleted || _disposed != 0)
             throw WrongState(what);
     }
 
     private ContainerdException WrongState(string what) =>
-        new(ErrorKind.FailedPrecondition, $"Cannot {what} container '{Id}': it is {(disposed != 0 ? "disposed" : Describe(Status))}.") { Subject = Id };
+        new(ErrorKind.FailedPrecondition, $"Cannot {what} container '{Id}': it is {(_disposed != 0 ? "disposed" : Describe(Status))}.") { Subject = Id };
 
     private static string Describe(ContainerStatus status) => status switch
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Abstractions;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -23,19 +24,21 @@ public sealed class ContainerHost
 {
     private const int MaxClaimAttempts = 10;
 
-    private readonly StateRoot stateRoot;
-    private readonly string cgroupParent;
-    private readonly string bootId;
-    private readonly ILogger logger;
-    private readonly ConcurrentDictionary<string, Container> owned = new(StringComparer.Ordinal);
+    private readonly StateRoot _stateRoot;
+    private readonly string _cgroupParent;
+    private readonly string _bootId;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, Container> _owned = new(StringComparer.Ordinal);
 
     /// <summary>Opens a state root, or makes it.</summary>
     /// <param name="options">Where; null for the defaults. Copied.</param>
     /// <param name="runtime">What makes the containers.</param>
     /// <param name="mounter">What mounts their root file systems.</param>
-    /// <param name="loggerFactory">Gets category <c>Containerd.Execution</c>; null for none.</param>
+    /// <param name="loggerFactory">Gets the category of this type; null for none.</param>
     /// <param name="timeProvider">The clock; null for the system's.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's or another version's; nothing in it was changed.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the directory is another component's, or no state root and not empty. -or-
+    /// <see cref="ErrorKind.PermissionDenied"/>: it is another user's, or others can write it. -or- <see cref="ErrorKind.NotSupported"/>: it is of another version's format. -or-
+    /// <see cref="ErrorKind.DataCorrupted"/>: its <c>format</c> file is damaged. After any of them nothing in it was changed.</exception>
     public ContainerHost(
         ContainerHostOptions? options, IOciRuntime runtime, IMounter mounter, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null)
         : this(options ?? new ContainerHostOptions(), runtime, mounter, new FileSystem(), loggerFactory, timeProvider)
@@ -50,12 +53,12 @@ public sealed class ContainerHost
         Runtime = runtime;
         Mounter = mounter;
         TimeProvider = timeProvider ?? TimeProvider.System;
-        logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Containerd.Execution");
+        _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ContainerHost>();
         string root = Path.GetFullPath(options.StateRoot);
-        stateRoot = new StateRoot(fileSystem, root);
-        cgroupParent = options.CgroupParent;
-        CgroupParent = new CgroupParent(fileSystem, root, cgroupParent);
-        bootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        _stateRoot = new StateRoot(fileSystem, root);
+        _cgroupParent = options.CgroupParent ?? CgroupPath.ForStateRoot(Path.TrimEndingDirectorySeparator(root));
+        CgroupParent = new CgroupParent(fileSystem, root, _cgroupParent);
+        _bootId = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
         IsSubreaper = options.Subreaper;
         if (IsSubreaper)
             Interop.BecomeSubreaper();
@@ -108,7 +111,7 @@ public sealed class ContainerHost
             Id = id,
             CreatedAt = TimeProvider.GetUtcNow(),
             Runtime = Runtime.Name,
-            BootId = bootId,
+            BootId = _bootId,
             CgroupsPath = spec.Spec.Linux!.CgroupsPath!,
             KeepRunning = options.KeepRunning,
             HostMount = tree.IsHostMount,
@@ -123,9 +126,9 @@ public sealed class ContainerHost
                 made.WriteFile("config.json", spec.Spec.ToJson());
                 made.WriteState(state);
             }).ConfigureAwait(false);
-            var container = new Container(this, directory, state, spec, options, tree, streams, hold, logger);
-            owned[id] = container;
-            Log.Created(logger, id, directory.Path);
+            var container = new Container(this, directory, state, spec, options, tree, streams, hold, _logger);
+            _owned[id] = container;
+            Log.Created(_logger, id, directory.Path);
             return container;
         }
         catch
@@ -144,8 +147,8 @@ public sealed class ContainerHost
     public async Task<ContainerInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         Identifier.Check(id, "container ID");
-        string path = stateRoot.PathOf(id);
-        if (stateRoot.ReadState(path) is not { } state)
+        string path = _stateRoot.PathOf(id);
+        if (_stateRoot.ReadState(path) is not { } state)
             return null;
         return Describe(path, state, await Runtime.FindAsync(id, cancellationToken).ConfigureAwait(false));
     }
@@ -157,15 +160,15 @@ public sealed class ContainerHost
     public async Task<ContainerInfo> GetAsync(string id, CancellationToken cancellationToken = default) =>
         await FindAsync(id, cancellationToken).ConfigureAwait(false) ?? throw NotFound(id);
 
-    /// <summary>Lists the containers of this root, whichever process made them.</summary>
+    /// <summary>Lists the containers of this root, whichever process made them. One whose state cannot be read is logged and left out.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     public async Task<IReadOnlyList<ContainerInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
-        IReadOnlyList<string> paths = stateRoot.List();
+        IReadOnlyList<string> paths = _stateRoot.List();
         if (paths.Count == 0)
             return [];
         var states = (await Runtime.ListAsync(cancellationToken).ConfigureAwait(false)).ToDictionary(known => known.Id, StringComparer.Ordinal);
-        return [.. paths.Select(path => (path, state: stateRoot.ReadState(path)))
+        return [.. paths.Select(path => (path, state: TryReadState(path)))
             .Where(entry => entry.state is not null)
             .Select(entry => Describe(entry.path, entry.state!, states.GetValueOrDefault(entry.state!.Id)))];
     }
@@ -173,51 +176,77 @@ public sealed class ContainerHost
     /// <summary>Kills and removes a container of this process, or of one that has died.</summary>
     /// <param name="id">The container.</param>
     /// <param name="cancellationToken">Stops the call before it has begun to remove.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.FailedPrecondition"/>: it belongs to another process that lives.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.FailedPrecondition"/>: it belongs to another process that lives, or to
+    /// another runtime. -or- <see cref="ErrorKind.Unavailable"/>: its root file system or cgroup is busy; the call can be repeated.</exception>
     public async Task RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
         Identifier.Check(id, "container ID");
         cancellationToken.ThrowIfCancellationRequested();
-        if (owned.TryGetValue(id, out Container? container))
+        if (_owned.TryGetValue(id, out Container? container))
         {
             await container.EndAsync().ConfigureAwait(false);
             await container.DeleteAsync().ConfigureAwait(false);
             await container.DisposeAsync().ConfigureAwait(false);
             return;
         }
-        string path = stateRoot.PathOf(id);
-        if (stateRoot.ReadState(path) is null)
+        string path = _stateRoot.PathOf(id);
+        if (!_stateRoot.Exists(path))
             throw NotFound(id);
-        using StateDirectory directory = stateRoot.TryTake(path)
+        using StateDirectory directory = _stateRoot.TryTake(path)
             ?? throw new ContainerdException(ErrorKind.FailedPrecondition, $"Container '{id}' belongs to another process that is running; end it there.") { Subject = id };
-        await RemoveLeftoverAsync(directory, directory.ReadState()).ConfigureAwait(false);
+        ContainerState state = ReadOrAssumeState(directory);
+        if (state.Runtime != Runtime.Name)
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition, $"Container '{id}' belongs to runtime {Excerpt.Of(state.Runtime)}, which {Runtime.Name} cannot delete it from. Use a host of that runtime.") { Subject = id };
+        }
+        await RemoveLeftoverAsync(directory, state).ConfigureAwait(false);
     }
 
     /// <summary>
     /// Removes what processes that have died left behind: their containers, killing those that run, except those with <see cref="ContainerOptions.KeepRunning"/>, which are removed
-    /// once they have ended. Containers of processes that live are not touched.
+    /// once they have ended. Containers of processes that live, and those of other runtimes, are not touched. What cannot be removed does not stop the others.
     /// </summary>
     /// <param name="cancellationToken">Stops between two containers.</param>
     /// <returns>The IDs of the containers that were removed.</returns>
+    /// <exception cref="ContainerdException">The first failure, when everything that can be removed has been: as <see cref="RemoveAsync"/> and <see cref="IOciRuntime.DeleteAsync"/>.</exception>
     public async Task<IReadOnlyList<string>> CleanupAsync(CancellationToken cancellationToken = default)
     {
         var removed = new List<string>();
-        foreach (string path in stateRoot.List())
+        ExceptionDispatchInfo? first = null;
+        foreach (string path in _stateRoot.List())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (await TryRemoveLeftoverAsync(path).ConfigureAwait(false))
-                removed.Add(Path.GetFileName(path));
+            try
+            {
+                if (await TryRemoveLeftoverAsync(path).ConfigureAwait(false))
+                    removed.Add(Path.GetFileName(path));
+            }
+            catch (ContainerdException e)
+            {
+                Log.LeftoverNotRemoved(_logger, e, Path.GetFileName(path));
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
-        foreach (string path in stateRoot.ListUnfinished())
+        foreach (string path in _stateRoot.ListUnfinished())
         {
-            using StateDirectory? directory = stateRoot.TryTake(path);
-            directory?.Remove();
+            try
+            {
+                using StateDirectory? directory = _stateRoot.TryTake(path);
+                directory?.Remove();
+            }
+            catch (ContainerdException e)
+            {
+                Log.LeftoverNotRemoved(_logger, e, Path.GetFileName(path));
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
         CgroupParent.RemoveIfUnused();
+        first?.Throw();
         return removed;
     }
 
-    internal void Forget(Container container) => owned.TryRemove(new KeyValuePair<string, Container>(container.Id, container));
+    internal void Forget(Container container) => _owned.TryRemove(new KeyValuePair<string, Container>(container.Id, container));
 
     private ContainerSpec Complete(string id, ContainerSpec spec, ContainerRootfs tree)
     {
@@ -234,7 +263,7 @@ public sealed class ContainerHost
             {
                 Process = process,
                 Root = root with { Path = tree.Directory ?? "rootfs", Readonly = root.Readonly == true || tree.IsReadOnly ? true : null },
-                Linux = linux with { CgroupsPath = linux.CgroupsPath ?? $"{cgroupParent}/{id}" },
+                Linux = linux with { CgroupsPath = linux.CgroupsPath ?? $"{_cgroupParent}/{id}" },
             },
         };
     }
@@ -243,9 +272,9 @@ public sealed class ContainerHost
     {
         for (int attempt = 0; attempt < MaxClaimAttempts; attempt++)
         {
-            if (stateRoot.TryAdd(id, fill) is { } directory)
+            if (_stateRoot.TryAdd(id, fill) is { } directory)
                 return directory;
-            if (!await TryRemoveLeftoverAsync(stateRoot.PathOf(id)).ConfigureAwait(false) && stateRoot.ReadState(stateRoot.PathOf(id)) is not null)
+            if (!await TryRemoveLeftoverAsync(_stateRoot.PathOf(id)).ConfigureAwait(false) && _stateRoot.Exists(_stateRoot.PathOf(id)))
                 break;
         }
         throw new ContainerdException(ErrorKind.AlreadyExists, $"A container '{id}' exists already. Remove it first, or choose another ID.") { Subject = id };
@@ -254,26 +283,48 @@ public sealed class ContainerHost
     /// <returns>Whether it was there to be removed, and was.</returns>
     private async Task<bool> TryRemoveLeftoverAsync(string path)
     {
-        using StateDirectory? directory = stateRoot.TryTake(path);
+        using StateDirectory? directory = _stateRoot.TryTake(path);
         if (directory is null)
             return false;
-        ContainerState state = directory.ReadState();
+        ContainerState state = ReadOrAssumeState(directory);
         if (state.Runtime != Runtime.Name)
         {
-            Log.ForeignRuntime(logger, state.Id, state.Runtime);
+            Log.ForeignRuntime(_logger, state.Id, state.Runtime);
             return false;
         }
-        if (state.KeepRunning && state.BootId == bootId
+        if (state.KeepRunning && state.BootId == _bootId
             && await Runtime.FindAsync(state.Id, CancellationToken.None).ConfigureAwait(false) is { Status: not RuntimeStatus.Stopped })
             return false;
         await RemoveLeftoverAsync(directory, state).ConfigureAwait(false);
         return true;
     }
 
+    private ContainerState? TryReadState(string path)
+    {
+        try
+        {
+            return _stateRoot.ReadState(path);
+        }
+        catch (ContainerdException e) when (e.Kind == ErrorKind.DataCorrupted)
+        {
+            Log.StateUnreadable(_logger, e, Path.GetFileName(path));
+            return null;
+        }
+    }
+
+    /// <summary>The state of a container whose owner is gone; where it cannot be read, what must be assumed for the container to be removed.</summary>
+    private ContainerState ReadOrAssumeState(StateDirectory directory)
+    {
+        string id = Path.GetFileName(directory.Path);
+        // Its cgroup is not known to be its own then: only the runtime, which knows the bundle, kills anything.
+        return TryReadState(directory.Path)
+            ?? new ContainerState { Id = id, CreatedAt = default, Runtime = Runtime.Name, BootId = "", CgroupsPath = $"{_cgroupParent}/{id}", HostMount = true };
+    }
+
     private async Task RemoveLeftoverAsync(StateDirectory directory, ContainerState state)
     {
-        await ContainerRemoval.RemoveAsync(this, directory, state, RuntimeRecord.Unknown, logger).ConfigureAwait(false);
-        Log.RemovedLeftover(logger, state.Id);
+        await ContainerRemoval.RemoveAsync(this, directory, state, RuntimeRecord.Unknown, _logger).ConfigureAwait(false);
+        Log.RemovedLeftover(_logger, state.Id);
         CgroupParent.RemoveIfUnused();
     }
 

@@ -15,6 +15,10 @@ public sealed record ContainerOptions
     /// Whether the container keeps running when its <see cref="Container"/> is disposed or this process ends. Its standard streams must not be pipes:
     /// the reading end goes with this process.
     /// </summary>
+    /// <remarks>
+    /// Only for a container that was started with <see cref="Container.StartAsync"/>, or where <see cref="ContainerHostOptions.Subreaper"/> is set. <see cref="Container.RunAsync"/> without it
+    /// keeps the runtime in the foreground, which ends with its caller: disposal kills such a container all the same.
+    /// </remarks>
     /// <value>False: it is killed and deleted.</value>
     public bool KeepRunning { get; init; }
 }

@@ -15,7 +15,7 @@ internal static class ContainerRemoval
         if (record != RuntimeRecord.None)
             await host.Runtime.DeleteAsync(state.Id, force: true, CancellationToken.None).ConfigureAwait(false);
 
-        int killed = await CgroupRemoval.RemoveAsync(state.CgroupsPath, host.TimeProvider).ConfigureAwait(false);
+        int killed = state.Launched ? await CgroupRemoval.RemoveAsync(state.CgroupsPath, host.TimeProvider).ConfigureAwait(false) : 0;
         if (killed > 0)
             Log.KilledLeftovers(logger, state.Id, killed);
         if (state.HostMount)

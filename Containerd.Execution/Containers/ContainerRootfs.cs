@@ -3,13 +3,13 @@ namespace Containerd.Execution;
 /// <summary>The root file system of a container to be: mounts, or a directory that needs none.</summary>
 internal sealed class ContainerRootfs
 {
-    private readonly IReadOnlyList<Mount> mounts;
-    private readonly IMounter mounter;
+    private readonly IReadOnlyList<Mount> _mounts;
+    private readonly IMounter _mounter;
 
     public ContainerRootfs(IReadOnlyList<Mount> mounts, IMounter mounter, RootfsMode mode)
     {
-        this.mounts = [.. mounts];
-        this.mounter = mounter;
+        _mounts = [.. mounts];
+        _mounter = mounter;
         if (mounts is [{ Type: "bind" or "rbind", Target: "" or "/" } bind] && Path.IsPathRooted(bind.Source) && bind.SplitOptions().All(IsPlain))
         {
             Directory = bind.Source;
@@ -35,7 +35,7 @@ internal sealed class ContainerRootfs
     {
         if (Directory is not null)
             return read(Directory);
-        using IDetachedMount tree = mounter.MountDetached(mounts);
+        using IDetachedMount tree = _mounter.MountDetached(_mounts);
         return read(tree.Path);
     }
 
@@ -43,7 +43,7 @@ internal sealed class ContainerRootfs
     public void MountOnHost(string target)
     {
         if (IsHostMount)
-            mounter.Mount(mounts, target);
+            _mounter.Mount(_mounts, target);
     }
 
     /// <summary>What a launch thread must do for the runtime to find the tree at a path; null where it is there already.</summary>
@@ -53,7 +53,7 @@ internal sealed class ContainerRootfs
             : () =>
             {
                 Interop.EnterPrivateMountNamespace();
-                mounter.Mount(mounts, target);
+                _mounter.Mount(_mounts, target);
             };
 
     private static bool IsPlain(string option) => option is "bind" or "rbind" or "rw" or "ro";

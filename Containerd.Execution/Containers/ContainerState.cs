@@ -22,14 +22,13 @@ internal sealed record ContainerState
     /// <summary>Whether its root file system is mounted on the host.</summary>
     public bool HostMount { get; init; }
 
+    /// <summary>Whether a runtime has ever been told to make it: before that, whatever is in its cgroup is somebody else's.</summary>
+    public bool Launched { get; init; }
+
     /// <summary>Whether its process has been started.</summary>
     public bool Started { get; init; }
 }
 
-/// <summary>The <c>format</c> file of a state root.</summary>
-internal sealed record StateFormat(string Component, int Format, string WrittenBy);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ContainerState))]
-[JsonSerializable(typeof(StateFormat))]
 internal sealed partial class StateJson : JsonSerializerContext;

@@ -10,17 +10,17 @@ internal sealed class InitProcess : IAsyncDisposable
     private static readonly TimeSpan ReapPatience = TimeSpan.FromSeconds(10);
     private static readonly Version ExitInfoKernel = new(6, 15);
 
-    private readonly SafeFileHandle handle;
-    private readonly TimeProvider timeProvider;
-    private readonly CancellationTokenSource giveUp = new();
-    private readonly CancellationTokenSource letGo = new();
+    private readonly SafeFileHandle _handle;
+    private readonly TimeProvider _timeProvider;
+    private readonly CancellationTokenSource _giveUp = new();
+    private readonly CancellationTokenSource _letGo = new();
 
     private InitProcess(string container, int id, SafeFileHandle handle, TimeProvider timeProvider, ILogger logger)
     {
-        this.handle = handle;
-        this.timeProvider = timeProvider;
+        _handle = handle;
+        _timeProvider = timeProvider;
         Id = id;
-        Ended = Reactor.Shared.WaitForExitAsync(handle, letGo.Token);
+        Ended = Reactor.Shared.WaitForExitAsync(handle, _letGo.Token);
         Exit = WatchAsync(container, logger);
     }
 
@@ -35,30 +35,30 @@ internal sealed class InitProcess : IAsyncDisposable
     /// <summary>Takes hold of a process.</summary>
     /// <returns>Null where it is gone.</returns>
     public static InitProcess? Open(string container, int id, TimeProvider timeProvider, ILogger logger) =>
-        Interop.OpenProcess(id) is { } handle ? new InitProcess(container, id, handle, timeProvider, logger) : null;
+        Interop.OpenProcess(id) is { } _handle ? new InitProcess(container, id, _handle, timeProvider, logger) : null;
 
     /// <returns>False where it has ended.</returns>
-    public bool Signal(Signal signal) => Interop.SendSignal(handle, signal.Number);
+    public bool Signal(Signal signal) => Interop.SendSignal(_handle, signal.Number);
 
     /// <summary>Ends the wait for a status that only the process's reaper can give.</summary>
-    public Task GiveUpAsync() => giveUp.CancelAsync();
+    public Task GiveUpAsync() => _giveUp.CancelAsync();
 
     /// <summary>Stops watching; the process goes on where it runs.</summary>
     public async ValueTask DisposeAsync()
     {
-        await giveUp.CancelAsync().ConfigureAwait(false);
-        await letGo.CancelAsync().ConfigureAwait(false);
+        await _giveUp.CancelAsync().ConfigureAwait(false);
+        await _letGo.CancelAsync().ConfigureAwait(false);
         await ((Task)Exit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        handle.Dispose();
-        giveUp.Dispose();
-        letGo.Dispose();
+        _handle.Dispose();
+        _giveUp.Dispose();
+        _letGo.Dispose();
     }
 
     private async Task<ExitStatus> WatchAsync(string container, ILogger logger)
     {
         await Ended.ConfigureAwait(false);
-        DateTimeOffset at = timeProvider.GetUtcNow();
-        WaitStatus? status = Interop.TryReap(handle, out WaitStatus? reaped) ? reaped : await ReadStatusAsync().ConfigureAwait(false);
+        DateTimeOffset at = _timeProvider.GetUtcNow();
+        WaitStatus? status = Interop.TryReap(_handle, out WaitStatus? reaped) ? reaped : await ReadStatusAsync().ConfigureAwait(false);
         if (status is null)
             Log.ExitCodeUnknown(logger, container);
         return ExitStatus.From(status, at);
@@ -69,16 +69,16 @@ internal sealed class InitProcess : IAsyncDisposable
     {
         if (Environment.OSVersion.Version < ExitInfoKernel)
             return null;
-        using var patience = new CancellationTokenSource(ReapPatience, timeProvider);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, giveUp.Token);
+        using var patience = new CancellationTokenSource(ReapPatience, _timeProvider);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _giveUp.Token);
         try
         {
-            await Reactor.Shared.WaitForReapAsync(handle, stop.Token).ConfigureAwait(false);
+            await Reactor.Shared.WaitForReapAsync(_handle, stop.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
             return null;
         }
-        return Interop.ExitStatusOf(handle);
+        return Interop.ExitStatusOf(_handle);
     }
 }

@@ -42,11 +42,11 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
         while (true)
         {
             string path = HiddenPath(parent);
-            fileSystem.Directory.CreateDirectory(path, OwnerOnly);
+            StorageError.Guard("Making a container's directory", path, () => fileSystem.Directory.CreateDirectory(path, OwnerOnly));
             // A cleaner that comes by before the lock is taken sees a directory that nobody owns, and may take it first.
             if (TryTake(fileSystem, path) is { } directory)
             {
-                fileSystem.Directory.CreateDirectory(directory.RootfsPath, OwnerOnly);
+                StorageError.Guard("Making a container's directory", directory.RootfsPath, () => fileSystem.Directory.CreateDirectory(directory.RootfsPath, OwnerOnly));
                 return directory;
             }
         }
@@ -54,7 +54,9 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
 
     /// <summary>Gives the directory the name it is found by. The ownership moves along.</summary>
     /// <returns>Null where the name is taken.</returns>
-    public StateDirectory? TryRename(string newPath)
+    public StateDirectory? TryRename(string newPath) => StorageError.Guard("Making a container's directory", newPath, () => TryRenameCore(newPath));
+
+    private StateDirectory? TryRenameCore(string newPath)
     {
         try
         {
@@ -68,30 +70,28 @@ internal sealed class StateDirectory(IFileSystem fileSystem, string path, SafeFi
         }
     }
 
-    public ContainerState ReadState() => StateFile.Read(fileSystem, Path)
-        ?? throw new ContainerdException(ErrorKind.DataCorrupted, $"The state of the container in '{Path}' is missing.") { Subject = Path };
-
     public void WriteState(ContainerState state) => StateFile.Write(fileSystem, Path, state);
 
-    public void WriteFile(string name, byte[] content) => fileSystem.File.WriteAllBytes(System.IO.Path.Join(Path, name), content);
+    public void WriteFile(string name, byte[] content)
+    {
+        string path = System.IO.Path.Join(Path, name);
+        StorageError.Guard("Writing", path, () => fileSystem.File.WriteAllBytes(path, content));
+    }
 
     /// <summary>Removes the directory, and with it the ownership.</summary>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: something is still mounted in it.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.Unavailable"/>: its root file system is still mounted. -or-
+    /// <see cref="ErrorKind.FailedPrecondition"/>: its <c>rootfs</c> has something in it that nobody mounted.</exception>
     public void Remove()
     {
-        try
+        // Never recursively: were the root file system still mounted here, that would delete the snapshot.
+        StorageError.Guard("Removing the root file system's directory", RootfsPath, () =>
         {
-            // Never recursively: were the root file system still mounted here, that would delete the snapshot.
             if (fileSystem.Directory.Exists(RootfsPath))
                 fileSystem.Directory.Delete(RootfsPath, recursive: false);
-        }
-        catch (IOException e)
-        {
-            throw new ContainerdException(ErrorKind.FailedPrecondition, $"'{RootfsPath}' cannot be removed: {e.Message} Its root file system may still be mounted.", e) { Subject = RootfsPath };
-        }
+        });
         // In one step it is nobody's container any more; what a death in the middle of the deletion leaves is then garbage that anybody may remove.
         string hidden = HiddenPath(System.IO.Path.GetDirectoryName(Path)!);
-        fileSystem.Directory.Move(Path, hidden);
+        StorageError.Guard("Removing", Path, () => fileSystem.Directory.Move(Path, hidden));
         try
         {
             fileSystem.Directory.Delete(hidden, recursive: true);

@@ -13,6 +13,11 @@ internal static class StateFile
     public static ContainerState? Read(IFileSystem fileSystem, string directory)
     {
         string path = Path.Join(directory, Name);
+        return StorageError.Guard("Reading", path, () => ReadCore(fileSystem, path));
+    }
+
+    private static ContainerState? ReadCore(IFileSystem fileSystem, string path)
+    {
         try
         {
             if (fileSystem.FileInfo.New(path).Length > MaxBytes)
@@ -33,7 +38,10 @@ internal static class StateFile
     {
         string path = Path.Join(directory, Name);
         string next = $"{path}.next";
-        fileSystem.File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(state, StateJson.Default.ContainerState));
-        fileSystem.File.Move(next, path, overwrite: true);
+        StorageError.Guard("Writing", path, () =>
+        {
+            fileSystem.File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(state, StateJson.Default.ContainerState));
+            fileSystem.File.Move(next, path, overwrite: true);
+        });
     }
 }

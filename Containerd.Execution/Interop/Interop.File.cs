@@ -9,7 +9,7 @@ internal static unsafe partial class Interop
     private const int AT_FDCWD = -100, AT_EMPTY_PATH = 0x1000;
     private const int O_RDWR = 2, O_CREAT = 0x40, O_NOCTTY = 0x100, O_APPEND = 0x400, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000, O_PATH = 0x200000;
     private const int LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4;
-    private const uint STATX_TYPE = 1, STATX_INO = 0x100, MFD_CLOEXEC = 1;
+    private const uint STATX_TYPE = 1, STATX_MODE = 2, STATX_UID = 8, STATX_INO = 0x100, MFD_CLOEXEC = 1;
     private const int S_IFMT = 0xF000, S_IFREG = 0x8000;
     private const ulong RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_IN_ROOT = 0x10;
 
@@ -135,6 +135,22 @@ internal static unsafe partial class Interop
         // struct statx: stx_ino at 32, stx_dev_major and stx_dev_minor at 136.
         return *(ulong*)(open + 32) == *(ulong*)(named + 32) && *(ulong*)(open + 136) == *(ulong*)(named + 136);
     }
+
+    /// <summary>Whose a file is, and what may be done to it. Links are followed.</summary>
+    public static (uint Owner, UnixFileMode Mode) OwnerOf(string path)
+    {
+        byte* stat = stackalloc byte[256];
+        fixed (byte* p = Utf8(path))
+        {
+            if (statx(AT_FDCWD, p, 0, STATX_MODE | STATX_UID, stat) != 0)
+                throw Error(Marshal.GetLastPInvokeError(), "Looking at", path);
+        }
+        // struct statx: stx_uid at 20, stx_mode at 28.
+        return (*(uint*)(stat + 20), (UnixFileMode)(*(ushort*)(stat + 28) & 0xFFF));
+    }
+
+    /// <summary>Whose rights this process has.</summary>
+    public static uint EffectiveUser() => (uint)LibC.geteuid();
 
     private static bool IsRegularFile(SafeFileHandle file)
     {

@@ -5,7 +5,7 @@ namespace Containerd.Execution;
 
 internal static unsafe partial class Interop
 {
-    private const int P_PIDFD = 3, WNOHANG = 1, WEXITED = 4, CLD_EXITED = 1;
+    private const int P_PID = 1, P_PIDFD = 3, WNOHANG = 1, WEXITED = 4, CLD_EXITED = 1;
 
     // _IOWR(0xFF, 11, struct pidfd_info) with the first version's 64 bytes; include/uapi/linux/pidfd.h.
     private const int PIDFD_GET_INFO = unchecked((int)0xC040FF0B);
@@ -13,6 +13,9 @@ internal static unsafe partial class Interop
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int waitid(int idType, uint id, byte* info, int options);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int pid, int signal);
 
     /// <summary>A handle to a process that stays the same process's, whatever happens to the number.</summary>
     /// <returns>Null where there is no such process any more.</returns>
@@ -59,6 +62,17 @@ internal static unsafe partial class Interop
         if (*(int*)(info + 16) != 0)
             status = *(int*)(info + 8) == CLD_EXITED ? WaitStatus.Exited(*(int*)(info + 24)) : WaitStatus.Signalled(*(int*)(info + 24));
         return true;
+    }
+
+    /// <summary>Ends a child that has not been reaped, by its number, and reaps it. For want of a handle only.</summary>
+    public static void KillAndReapChild(int pid)
+    {
+        ulong* info = stackalloc ulong[16];
+        if (kill(pid, Signal.Kill.Number) != 0)
+            return;
+        while (waitid(P_PID, (uint)pid, (byte*)info, WEXITED) != 0 && Marshal.GetLastPInvokeError() == EINTR)
+        {
+        }
     }
 
     /// <summary>How an ended and reaped process ended, whoever's child it was.</summary>

@@ -116,8 +116,8 @@ internal static unsafe partial class Interop
     /// <summary>One standard stream of a process to be: keeps the descriptor valid until the process is there.</summary>
     private readonly ref struct Redirection
     {
-        private readonly SafeFileHandle? held;
-        private readonly SafeFileHandle? copy;
+        private readonly SafeFileHandle? _held;
+        private readonly SafeFileHandle? _copy;
 
         public Redirection(void* actions, SafeFileHandle? handle, int target)
         {
@@ -129,7 +129,7 @@ internal static unsafe partial class Interop
             }
             bool taken = false;
             handle.DangerousAddRef(ref taken);
-            held = handle;
+            _held = handle;
             int fd = (int)handle.DangerousGetHandle();
             if (fd < 3 && fd != target)
             {
@@ -137,15 +137,15 @@ internal static unsafe partial class Interop
                 fd = Tmds.Linux.LibC.fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 if (fd < 0)
                     throw Error(Tmds.Linux.LibC.errno, "Duplicating", "a standard stream");
-                copy = Own(fd);
+                _copy = Own(fd);
             }
             _ = posix_spawn_file_actions_adddup2(actions, fd, target);
         }
 
         public void Dispose()
         {
-            copy?.Dispose();
-            held?.DangerousRelease();
+            _copy?.Dispose();
+            _held?.DangerousRelease();
         }
     }
 }

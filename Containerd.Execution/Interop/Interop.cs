@@ -30,7 +30,8 @@ internal static unsafe partial class Interop
             Errno = errno,
         };
 
-    private static ErrorKind KindOf(int errno) => errno switch
+    /// <summary>What kind of error an error number is.</summary>
+    public static ErrorKind KindOf(int errno) => errno switch
     {
         ENOENT or ENOTDIR or ESRCH => ErrorKind.NotFound,
         EEXIST => ErrorKind.AlreadyExists,
@@ -53,19 +54,19 @@ internal static unsafe partial class Interop
     /// <summary>Lends a handle's descriptor for the time of a call.</summary>
     private readonly ref struct Lease
     {
-        private readonly SafeHandle handle;
+        private readonly SafeHandle _handle;
 
         public Lease(SafeHandle handle)
         {
             bool taken = false;
             handle.DangerousAddRef(ref taken);
-            this.handle = handle;
+            _handle = handle;
             Fd = (int)handle.DangerousGetHandle();
         }
 
         public int Fd { get; }
 
-        public void Dispose() => handle.DangerousRelease();
+        public void Dispose() => _handle.DangerousRelease();
     }
 
     private static SafeFileHandle Own(nint fd) => new(fd, ownsHandle: true);

@@ -6,7 +6,7 @@ namespace Containerd.Execution;
 /// <summary>Both sides of a process's standard streams: the files it gets, and the streams that this side has.</summary>
 internal sealed class ProcessStreams : IDisposable
 {
-    private readonly List<SafeFileHandle> childEnds = [];
+    private readonly List<SafeFileHandle> _childEnds = [];
 
     private ProcessStreams()
     {
@@ -47,7 +47,7 @@ internal sealed class ProcessStreams : IDisposable
     /// <summary>Closes what the process got: from then on its end of each pipe is the only one, so that its end is the pipe's end.</summary>
     public void CloseChildEnds()
     {
-        foreach (SafeFileHandle end in childEnds)
+        foreach (SafeFileHandle end in _childEnds)
             end.Dispose();
     }
 
@@ -80,7 +80,7 @@ internal sealed class ProcessStreams : IDisposable
                 return Interop.StandardStream(number);
             case StdioKind.File:
                 SafeFileHandle file = Interop.OpenAppend(stream.Path!);
-                childEnds.Add(file);
+                _childEnds.Add(file);
                 return file;
             default:
                 (SafeFileHandle read, SafeFileHandle write) = Interop.CreatePipe();
@@ -91,7 +91,7 @@ internal sealed class ProcessStreams : IDisposable
 
     private SafeFileHandle Keep(SafeFileHandle end, SpecUser user)
     {
-        childEnds.Add(end);
+        _childEnds.Add(end);
         if (user.Uid != 0 || user.Gid != 0)
             Interop.ChangeOwner(end, user.Uid, user.Gid);
         return end;

@@ -10,9 +10,9 @@ internal sealed class Reactor
 {
     private static readonly Lazy<Reactor> Instance = new(() => new Reactor());
 
-    private readonly SafeFileHandle epoll = Interop.EpollCreate();
-    private readonly ConcurrentDictionary<long, Watch> watches = new();
-    private long lastToken;
+    private readonly SafeFileHandle _epoll = Interop.EpollCreate();
+    private readonly ConcurrentDictionary<long, Watch> _watches = new();
+    private long _lastToken;
 
     private Reactor() => new Thread(Run) { IsBackground = true, Name = "containerd-reactor" }.Start();
 
@@ -27,15 +27,15 @@ internal sealed class Reactor
     private async Task WatchAsync(SafeFileHandle process, bool readable, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        long token = Interlocked.Increment(ref lastToken);
+        long token = Interlocked.Increment(ref _lastToken);
         var watch = new Watch();
-        watches[token] = watch;
+        _watches[token] = watch;
         // The reference keeps the descriptor's number from meaning another file while the kernel knows it.
         bool referenced = false;
         process.DangerousAddRef(ref referenced);
         try
         {
-            Interop.EpollAdd(epoll, process, readable, token);
+            Interop.EpollAdd(_epoll, process, readable, token);
             try
             {
                 await using (cancellationToken.UnsafeRegister(static (state, ct) => ((Watch)state!).TrySetCanceled(ct), watch).ConfigureAwait(false))
@@ -43,12 +43,12 @@ internal sealed class Reactor
             }
             finally
             {
-                Interop.EpollRemove(epoll, process);
+                Interop.EpollRemove(_epoll, process);
             }
         }
         finally
         {
-            watches.TryRemove(token, out _);
+            _watches.TryRemove(token, out _);
             process.DangerousRelease();
         }
     }
@@ -59,10 +59,10 @@ internal sealed class Reactor
         Span<long> tokens = stackalloc long[64];
         while (true)
         {
-            int count = Interop.EpollWait(epoll, tokens);
+            int count = Interop.EpollWait(_epoll, tokens);
             foreach (long token in tokens[..count])
             {
-                if (watches.TryGetValue(token, out Watch? watch))
+                if (_watches.TryGetValue(token, out Watch? watch))
                     watch.TrySetResult();
             }
         }

@@ -14,7 +14,10 @@ public sealed partial class OciRuntime
         string pidFile = Path.Join(BundlePath(id, bundle), "init.pid");
         List<string> arguments = ["create", "--bundle", Path.GetFullPath(bundle), "--pid-file", pidFile, .. Console(options), id];
         await LaunchAsync("create", id, arguments, options, child => AbandonAsync(child, () => DeleteOwnAsync(id, bundle), id, bundle), cancellationToken).ConfigureAwait(false);
-        return await ReadPidFileAsync(pidFile, "create", id).ConfigureAwait(false);
+        if (await TryReadPidAsync(pidFile).ConfigureAwait(false) is { } pid)
+            return pid;
+        OciRuntimeException failure = NoPid(pidFile, "create", id);
+        throw await AfterCleaningAsync(failure, () => DeleteOwnAsync(id, bundle)).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -30,7 +33,7 @@ public sealed partial class OciRuntime
         string pidFile = PidFileOf(id, processFile);
         List<string> arguments = ["exec", "--detach", "--process", Path.GetFullPath(processFile), "--pid-file", pidFile, .. Console(options), id];
         await LaunchAsync("exec", id, arguments, options, child => AbandonExecAsync(child, pidFile), cancellationToken).ConfigureAwait(false);
-        return await ReadPidFileAsync(pidFile, "exec", id).ConfigureAwait(false);
+        return await TryReadPidAsync(pidFile).ConfigureAwait(false) ?? throw NoPid(pidFile, "exec", id);
     }
 
     /// <inheritdoc/>
@@ -53,7 +56,7 @@ public sealed partial class OciRuntime
         string verb, string id, List<string> arguments, RuntimeLaunchOptions? options, Func<ChildProcess, Task> abandon, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        string path = RuntimeProgram.Find(program, verb);
+        string path = RuntimeProgram.Find(_program, verb);
         using var log = new RuntimeLog();
         var command = new RuntimeCommand(
             path,
@@ -71,17 +74,42 @@ public sealed partial class OciRuntime
             {
                 await abandon(child).ConfigureAwait(false);
             }
-            catch (OciRuntimeException e)
+            catch (ContainerdException e)
             {
                 throw new OperationCanceledException($"{Name} {verb} of container '{id}' was cancelled, but what it had made may remain: {e.Message}", e, cancellationToken);
             }
             throw;
         }
         (IReadOnlyList<string> messages, string? error) = log.Read();
-        if (status is { Code: 0 } || (status is { Code: not null } && error is null && verb is "run" or "exec" && dialect.HasJsonLog))
+        if (status is { Code: 0 } || (status is { Code: not null } && error is null && verb is "run" or "exec" && _dialect.HasJsonLog))
             return status.Value.Code!.Value;
         string said = error ?? (status is { Signal: { } signal } ? $"the runtime's own process was ended by {new Signal(signal)}" : "");
-        throw Failed(verb, id, status?.Code, said, messages);
+        OciRuntimeException failure = Failed(verb, id, status?.Code, said, messages);
+        // A runtime that fails cleans up behind itself; one that is killed, by the kernel for want of memory for instance, does not.
+        throw status is { Code: not null } ? failure : await AfterCleaningAsync(failure, () => abandon(child)).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes what a failed verb has left.</summary>
+    /// <returns>The failure to throw, which says so where something may remain.</returns>
+    private static async Task<OciRuntimeException> AfterCleaningAsync(OciRuntimeException failure, Func<Task> clean)
+    {
+        try
+        {
+            await clean().ConfigureAwait(false);
+            return failure;
+        }
+        catch (ContainerdException e)
+        {
+            return new OciRuntimeException(failure.Kind, $"{failure.Message} What it had made may remain: {e.Message}", e)
+            {
+                Verb = failure.Verb,
+                ContainerId = failure.ContainerId,
+                Subject = failure.Subject,
+                ExitCode = failure.ExitCode,
+                RuntimeMessage = failure.RuntimeMessage,
+                LogMessages = failure.LogMessages,
+            };
+        }
     }
 
     /// <summary>Ends a create or run, and deletes what it has made unless the ID is another bundle's.</summary>
@@ -92,6 +120,21 @@ public sealed partial class OciRuntime
     private async Task AbandonAsync(ChildProcess child, Func<Task> end, string id, string bundle)
     {
         Task exit = child.WaitAsync(CancellationToken.None);
+        try
+        {
+            await EndGentlyAsync(exit, end, id).ConfigureAwait(false);
+        }
+        catch (ContainerdException)
+        {
+            // The runtime does not answer. Its process is killed then, and whether something remains is what the deletion says.
+        }
+        child.Kill();
+        await exit.ConfigureAwait(false);
+        await DeleteOwnAsync(id, bundle).ConfigureAwait(false);
+    }
+
+    private async Task EndGentlyAsync(Task exit, Func<Task> end, string id)
+    {
         for (long patience = Environment.TickCount64 + AbandonPatienceMilliseconds; !exit.IsCompleted && Environment.TickCount64 < patience;)
         {
             if (await FindAsync(id, CancellationToken.None).ConfigureAwait(false) is { Status: not RuntimeStatus.Creating })
@@ -99,10 +142,7 @@ public sealed partial class OciRuntime
             await Task.WhenAny(exit, Task.Delay(AbandonPollMilliseconds)).ConfigureAwait(false);
         }
         await end().ConfigureAwait(false);
-        if (await Task.WhenAny(exit, Task.Delay(AbandonPatienceMilliseconds)).ConfigureAwait(false) != exit)
-            child.Kill();
-        await exit.ConfigureAwait(false);
-        await DeleteOwnAsync(id, bundle).ConfigureAwait(false);
+        await Task.WhenAny(exit, Task.Delay(AbandonPatienceMilliseconds)).ConfigureAwait(false);
     }
 
     private async Task DeleteOwnAsync(string id, string bundle)
@@ -172,9 +212,8 @@ public sealed partial class OciRuntime
     private static IEnumerable<string> Console(RuntimeLaunchOptions? options) =>
         options?.ConsoleSocketPath is { } socket ? ["--console-socket", socket] : [];
 
-    private async Task<int> ReadPidFileAsync(string pidFile, string verb, string id) =>
-        await TryReadPidAsync(pidFile).ConfigureAwait(false)
-        ?? throw new OciRuntimeException(ErrorKind.Unknown, $"{Name} {verb} of container '{id}' succeeded but left no process ID in '{pidFile}'.") { Verb = verb, ContainerId = id, Subject = id };
+    private OciRuntimeException NoPid(string pidFile, string verb, string id) =>
+        new(ErrorKind.Unknown, $"{Name} {verb} of container '{id}' succeeded but left no process ID in '{pidFile}'.") { Verb = verb, ContainerId = id, Subject = id };
 
     private static async Task<int?> TryReadPidAsync(string pidFile)
     {

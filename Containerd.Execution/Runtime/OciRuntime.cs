@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -22,10 +23,10 @@ public sealed partial class OciRuntime : IOciRuntime
     private const int MaxOutputBytes = 16 * 1024 * 1024;
     private const int MaxErrorBytes = 64 * 1024;
 
-    private readonly RuntimeDialect dialect;
-    private readonly string program;
-    private readonly string? stateRoot;
-    private volatile RuntimeInfo? info;
+    private readonly RuntimeDialect _dialect;
+    private readonly string _program;
+    private readonly string? _stateRoot;
+    private volatile RuntimeInfo? _info;
 
     /// <summary>Describes a runtime. Nothing is run or looked for yet.</summary>
     /// <param name="options">Which one; null for runc with its own state directory.</param>
@@ -36,31 +37,31 @@ public sealed partial class OciRuntime : IOciRuntime
         ArgumentNullException.ThrowIfNull(options.Dialect);
         if (options.StateRoot is { } root && !Path.IsPathRooted(root))
             throw new ArgumentException($"The runtime's state directory '{root}' must be an absolute path.", nameof(options));
-        dialect = options.Dialect;
-        program = options.Program ?? dialect.Program;
-        stateRoot = options.StateRoot;
+        _dialect = options.Dialect;
+        _program = options.Program ?? _dialect.Program;
+        _stateRoot = options.StateRoot;
     }
 
     /// <inheritdoc/>
-    public string Name => dialect.Name;
+    public string Name => _dialect.Name;
 
     /// <inheritdoc/>
     public async Task<RuntimeInfo> GetInfoAsync(CancellationToken cancellationToken = default)
     {
-        if (info is { } known)
+        if (_info is { } known)
             return known;
         Answer version = await AskAsync("version", null, ["--version"], null, cancellationToken).ConfigureAwait(false);
         if (version.ExitCode != 0)
             throw Failed("version", null, version);
         RuntimeInfo parsed = RuntimeVersionText.Parse(version.Output.ToString())
-            ?? throw new OciRuntimeException(ErrorKind.NotSupported, $"'{Excerpt.OfMessage(program)}' is no OCI runtime: its --version says '{Excerpt.OfMessage(version.Output.ToString())}'.")
+            ?? throw new OciRuntimeException(ErrorKind.NotSupported, $"'{Excerpt.OfMessage(_program)}' is no OCI runtime: its --version says '{Excerpt.OfMessage(version.Output.ToString())}'.")
             {
                 Verb = "version",
-                Subject = program,
+                Subject = _program,
             };
         // Only runc from 1.1 and crun from 1.8.6 on have it; that a runtime lacks it is no failure.
         Answer features = await AskAsync("features", null, ["features"], null, cancellationToken).ConfigureAwait(false);
-        return info = features.ExitCode == 0 && RuntimeVersionText.ParseFeatures(features.Output.Bytes) is { } document
+        return _info = features.ExitCode == 0 && RuntimeVersionText.ParseFeatures(features.Output.Bytes) is { } document
             ? RuntimeVersionText.WithFeatures(parsed, document)
             : parsed;
     }
@@ -149,19 +150,31 @@ public sealed partial class OciRuntime : IOciRuntime
     private async Task<Answer> AskAsync(
         string verb, string? id, IReadOnlyList<string> arguments, PipeSource? input, CancellationToken cancellationToken)
     {
-        string path = RuntimeProgram.Find(program, verb);
+        string path = RuntimeProgram.Find(_program, verb);
         using var log = new RuntimeLog();
         var output = new BoundedText(MaxOutputBytes);
         var error = new BoundedText(MaxErrorBytes);
-        CommandResult result = await Cli.Wrap(path)
+        Command command = Cli.Wrap(path)
             .WithArguments([.. GlobalArguments(log), .. arguments])
             .WithEnvironmentVariables(RuntimeEnvironment.Withheld().ToDictionary(name => name, _ => (string?)null))
             .WithStandardInputPipe(input ?? PipeSource.Null)
             .WithStandardOutputPipe(output.Target)
             .WithStandardErrorPipe(error.Target)
-            .WithValidation(CommandResultValidation.None)
-            .ExecuteAsync(cancellationToken)
-            .ConfigureAwait(false);
+            .WithValidation(CommandResultValidation.None);
+        CommandResult result;
+        try
+        {
+            result = await command.ExecuteAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Win32Exception e)
+        {
+            throw new OciRuntimeException(Interop.KindOf(e.NativeErrorCode), $"The OCI runtime '{Excerpt.Of(path)}' could not be started: {Excerpt.OfMessage(e.Message)}", e)
+            {
+                Verb = verb,
+                Subject = path,
+                Errno = e.NativeErrorCode,
+            };
+        }
         if (output.IsTruncated)
             throw new OciRuntimeException(ErrorKind.ResourceExhausted, $"{Name} {verb} answered with more than {MaxOutputBytes} bytes.") { Verb = verb, ContainerId = id };
         (IReadOnlyList<string> messages, string? logged) = log.Read();
@@ -170,10 +183,10 @@ public sealed partial class OciRuntime : IOciRuntime
 
     private List<string> GlobalArguments(RuntimeLog log)
     {
-        List<string> arguments = [.. dialect.GlobalArguments];
-        if (stateRoot is not null)
-            arguments.AddRange(["--root", stateRoot]);
-        if (dialect.HasJsonLog)
+        List<string> arguments = [.. _dialect.GlobalArguments];
+        if (_stateRoot is not null)
+            arguments.AddRange(["--root", _stateRoot]);
+        if (_dialect.HasJsonLog)
             arguments.AddRange(["--log", log.Path, "--log-format", "json"]);
         return arguments;
     }
@@ -187,7 +200,7 @@ public sealed partial class OciRuntime : IOciRuntime
         if (id is not null)
             text.Append(CultureInfo.InvariantCulture, $" of container '{id}'");
         text.Append(CultureInfo.InvariantCulture, $" failed: {(said.Length > 0 ? said : $"it said nothing and ended with exit code {exitCode?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}")}");
-        return new OciRuntimeException(dialect.Classify(verb, said), text.ToString())
+        return new OciRuntimeException(_dialect.Classify(verb, said), text.ToString())
         {
             Verb = verb,
             ContainerId = id,

@@ -10,19 +10,19 @@ internal sealed class RuntimeLog : IDisposable
     private const int MaxBytes = 256 * 1024;
     private const int MaxMessages = 100;
 
-    private readonly SafeFileHandle file = Interop.CreateMemoryFile("runtime-log\0"u8);
+    private readonly SafeFileHandle _file = Interop.CreateMemoryFile("runtime-log\0"u8);
 
     /// <summary>The path that the runtime opens.</summary>
-    public string Path => Interop.PathOf(file);
+    public string Path => Interop.PathOf(_file);
 
-    public void Dispose() => file.Dispose();
+    public void Dispose() => _file.Dispose();
 
     /// <summary>What was logged, oldest first: the last 100 messages, and the last of level error or above.</summary>
     public (IReadOnlyList<string> Messages, string? Error) Read()
     {
-        long length = RandomAccess.GetLength(file);
+        long length = RandomAccess.GetLength(_file);
         byte[] bytes = new byte[Math.Min(length, MaxBytes)];
-        int read = RandomAccess.Read(file, bytes, length - bytes.Length);
+        int read = RandomAccess.Read(_file, bytes, length - bytes.Length);
         var messages = new List<string>();
         string? error = null;
         foreach (string line in Encoding.UTF8.GetString(bytes, 0, read).Split('\n', StringSplitOptions.RemoveEmptyEntries))

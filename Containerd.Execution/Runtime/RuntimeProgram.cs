@@ -9,11 +9,17 @@ internal static class RuntimeProgram
     /// <summary>The absolute path of a program.</summary>
     /// <param name="program">A path, or a name to look for.</param>
     /// <param name="verb">For the exception.</param>
-    /// <exception cref="OciRuntimeException"><see cref="ErrorKind.NotFound"/>: there is none.</exception>
+    /// <exception cref="OciRuntimeException"><see cref="ErrorKind.NotFound"/>: there is none. -or- <see cref="ErrorKind.PermissionDenied"/>: the file is not executable.</exception>
     public static string Find(string program, string verb)
     {
         if (program.Contains('/', StringComparison.Ordinal))
-            return File.Exists(program) ? Path.GetFullPath(program) : throw Missing(program, "there is no such file", verb);
+        {
+            if (!File.Exists(program))
+                throw Missing(program, "there is no such file", verb);
+            return IsExecutable(program)
+                ? Path.GetFullPath(program)
+                : throw new OciRuntimeException(ErrorKind.PermissionDenied, $"The OCI runtime '{Excerpt.OfMessage(program)}' is not executable.") { Verb = verb, Subject = program };
+        }
         string[] directories = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), .. SystemDirectories];
         return directories.Where(Path.IsPathRooted).Select(directory => Path.Join(directory, program)).FirstOrDefault(IsExecutable)
             ?? throw Missing(program, $"it is not in {string.Join(':', directories.Distinct())}", verb);

@@ -9,7 +9,7 @@ public static class SpecValidator
     public static IReadOnlyList<string> Validate(Spec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return [.. Process(spec.Process), .. Mounts(spec), .. Namespaces(spec)];
+        return [.. Process(spec.Process), .. Mounts(spec), .. Namespaces(spec), .. Cgroup(spec.Linux?.CgroupsPath)];
     }
 
     /// <exception cref="ContainerdException"><see cref="ErrorKind.InvalidArgument"/>: something is wrong.</exception>
@@ -66,6 +66,12 @@ public static class SpecValidator
             yield return "A mount namespace is needed: the container's root file system would become the host's.";
         foreach (LinuxNamespace ns in namespaces.Where(ns => !string.IsNullOrEmpty(ns.Path) && !File.Exists(ns.Path)))
             yield return $"The {Excerpt.OfMessage(ns.Type)} namespace '{Excerpt.OfMessage(ns.Path!)}' does not exist.";
+    }
+
+    private static IEnumerable<string> Cgroup(string? path)
+    {
+        if (path is not null && !CgroupPath.IsPlain(path))
+            yield return $"The cgroup '{Excerpt.OfMessage(path)}' is not named plainly: it contains '.' or '..'.";
     }
 
     private static string Normalise(string path)

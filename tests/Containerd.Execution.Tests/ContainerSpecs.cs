@@ -399,6 +399,50 @@ public sealed class ContainerSpecs : ContainerFixture
     }
 
     [Test]
+    public async Task DisposalSparesWhatRunsInACgroupItNeverUsed()
+    {
+        await using Container victim = await CreateAsync("job", null, "sleep", "1000");
+        await victim.StartAsync();
+        ContainerHost other = TestHosts.Create(Path.Join(Temporary, "other-state"), Path.Join(Temporary, "other-runtime"), CgroupParent);
+        Container same = await other.CreateAsync("job", Overlay(), spec => spec.WithArgs("true"));
+        await same.DisposeAsync();
+        Assert.That(IsRunning(victim.ProcessId!.Value));
+        foreach (bool foreground in new[] { true, false })
+        {
+            await using Container again = await other.CreateAsync("job", Overlay(), spec => spec.WithArgs("true"));
+            Assert.That(Kind(() => foreground ? again.RunAsync() : again.StartAsync()), Is.EqualTo(ErrorKind.FailedPrecondition));
+        }
+        Assert.That(IsRunning(victim.ProcessId!.Value));
+        Assert.That(victim.Status, Is.EqualTo(ContainerStatus.Running));
+    }
+
+    [Test]
+    public async Task EachStateRootHasACgroupParentOfItsOwn()
+    {
+        Assert.That(new ContainerHostOptions().CgroupParent, Is.Null);
+        var paths = new List<string>();
+        foreach (string name in new[] { "a", "b" })
+        {
+            var host = new ContainerHost(
+                new ContainerHostOptions { StateRoot = Path.Join(Temporary, name) }, new OciRuntime(new OciRuntimeOptions { StateRoot = RuntimeRoot }), new TestMounter());
+            await using Container container = await host.CreateAsync("job", Overlay(), spec => spec.WithArgs("true"));
+            paths.Add(container.Spec.Spec.Linux!.CgroupsPath!);
+        }
+        Assert.That(paths, Is.Unique.And.All.Match("^/containerd-net-[0-9a-f]{12}/job$"));
+    }
+
+    [TestCase("/x/..")]
+    [TestCase("/../x")]
+    [TestCase("/x/./y")]
+    public void CgroupThatClimbsIsRefused(string path)
+    {
+        Assert.That(
+            Kind(() => Host.CreateAsync("job", Overlay(), spec => spec.WithArgs("true") with { Spec = Spec.Default with { Linux = Spec.Default.Linux! with { CgroupsPath = path } } })),
+            Is.EqualTo(ErrorKind.InvalidArgument));
+        Assert.That(() => new ContainerHostOptions { CgroupParent = path }, Throws.ArgumentException);
+    }
+
+    [Test]
     public async Task OneOfManyGetsAnId()
     {
         Container?[] containers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
@@ -419,11 +463,28 @@ public sealed class ContainerSpecs : ContainerFixture
     [Test]
     public void RootOfAnotherFormatIsRefused()
     {
-        File.WriteAllText(Path.Join(StateRoot, "format"), """{"component":"Containerd.Execution","format":99,"writtenBy":"9.9.0"}""");
+        File.WriteAllText(Path.Join(StateRoot, "format"), """{"component":"execution","format":99,"writer":"9.9.0"}""");
         Assert.That(
             () => TestHosts.Create(StateRoot, RuntimeRoot, CgroupParent),
-            Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition).And.Message.Contains("9.9.0"));
+            Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.NotSupported).And.Message.Contains("9.9.0"));
         Assert.That(File.GetUnixFileMode(StateRoot), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
+    }
+
+    [TestCase("", UnixFileMode.GroupWrite, 0, ErrorKind.PermissionDenied)]
+    [TestCase("", UnixFileMode.OtherWrite, 0, ErrorKind.PermissionDenied)]
+    [TestCase("", UnixFileMode.None, 1000, ErrorKind.PermissionDenied)]
+    [TestCase("other.pid", UnixFileMode.OtherRead, 0, ErrorKind.FailedPrecondition)]
+    public void DirectoryThatIsNotOursStaysAsItIs(string file, UnixFileMode extra, int owner, ErrorKind kind)
+    {
+        string path = Directory.CreateDirectory(Path.Join(Temporary, "somewhere")).FullName;
+        if (file.Length > 0)
+            File.WriteAllText(Path.Join(path, file), "1");
+        UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | extra;
+        File.SetUnixFileMode(path, mode);
+        TestInterop.ChangeOwner(path, (uint)owner);
+        Assert.That(() => TestHosts.Create(path, RuntimeRoot, CgroupParent), Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(kind));
+        Assert.That(File.GetUnixFileMode(path), Is.EqualTo(mode));
+        Assert.That(Directory.GetFileSystemEntries(path).Select(Path.GetFileName), Is.EqualTo(file.Length > 0 ? new[] { file } : []));
     }
 
     private static ErrorKind Kind(Func<Task> call) => (Assert.CatchAsync<ContainerdException>(() => call()))!.Kind;

@@ -22,6 +22,11 @@ internal static partial class TestInterop
 
     public static void Unmount(string target) => Check(UnmountCore(target, 2), $"umount {target}"); // MNT_DETACH
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8, EntryPoint = "chown")]
+    private static partial int ChangeOwnerCore(string path, uint owner, uint group);
+
+    public static void ChangeOwner(string path, uint owner) => Check(ChangeOwnerCore(path, owner, uint.MaxValue), $"chown {path}");
+
     public static void MakeFifo(string path) => Check(MakeFifoCore(path, 0x1B6), $"mkfifo {path}");
 
     public static SafeFileHandle OpenTree(string path)

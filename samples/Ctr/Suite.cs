@@ -22,7 +22,7 @@ internal sealed class Suite : IAsyncDisposable
         if (verbose)
             services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
         if (runtime is not null)
-            services.AddSingleton<IOciRuntime>(new OciRuntime(new OciRuntimeOptions { Dialect = DialectOf(runtime), Program = runtime, StateRoot = Path.Join(State, "runtime") }));
+            services.AddSingleton<IOciRuntime>(new OciRuntime(new OciRuntimeOptions { Dialect = DialectOf(runtime), Program = runtime, StateRoot = Path.Join(State, "containers", "runtime") }));
         _services = services
             .AddContainerdImages(images =>
             {

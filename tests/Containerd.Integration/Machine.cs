@@ -7,7 +7,8 @@ internal sealed record Machine(
     private static readonly string[] Marks = ["ctr-net", "containerd-net", "containerd-main-job", "job-", "demo-"];
 
     public static Machine Look() => new(
-        File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4]).ToHashSet(),
+        // The directory of named namespaces becomes a shared mount with the first of them, as ip-netns(8) has it, and stays one: others may use it.
+        File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4]).Where(path => path != "/run/netns").ToHashSet(),
         Names("/sys/class/net"),
         Names("/run/netns"),
         Directory.EnumerateDirectories("/sys/fs/cgroup", "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true })

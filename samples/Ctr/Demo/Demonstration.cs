@@ -57,6 +57,7 @@ internal sealed class Demonstration(Func<Suite> open)
             return CommandExtensions.Failed;
         }
         Console.WriteLine($"   nothing is left: no {string.Join(", no ", before.Kinds)}");
+        Console.WriteLine($"   ({NetworkNamespace.DefaultDirectory}, where namespaces get their names, stays the shared mount point that ip netns makes of it too)");
         return 0;
     }
 

@@ -9,9 +9,9 @@ internal static class LabelText
     public static string Write(IReadOnlyDictionary<string, string> labels) =>
         labels.Count == 0 ? "" : JsonSerializer.Serialize(new SortedDictionary<string, string>(labels.ToDictionary(), StringComparer.Ordinal), StoreJson.Default.SortedDictionaryStringString);
 
-    public static IReadOnlyDictionary<string, string> Read(string text, string snapshot)
+    public static IReadOnlyDictionary<string, string> Read(string? text, string snapshot)
     {
-        if (text.Length == 0)
+        if (string.IsNullOrEmpty(text))
             return FrozenDictionary<string, string>.Empty;
         try
         {

@@ -39,11 +39,36 @@ internal static class MetadataSchema
             count INTEGER NOT NULL,
             owner TEXT NOT NULL) STRICT;
         """,
+        """
+        -- Which store this is: the name of its directory where writable trees of several stores lie beside one another.
+        CREATE TABLE store(id TEXT NOT NULL) STRICT;
+        INSERT INTO store(id) VALUES (lower(hex(randomblob(8))));
+
+        -- A directory of trees beside the store's own: for its writable trees (C16), or of another store, whose trees are only read (L-8).
+        CREATE TABLE place(
+            id INTEGER PRIMARY KEY,
+            path TEXT NOT NULL,
+            is_foreign INTEGER NOT NULL,
+            UNIQUE (path, is_foreign)) STRICT;
+
+        -- A tree keeps deletions if what its layer deletes is in it, as whiteouts and opaque directories: over a parent, or prepared as a layer.
+        -- Whether there are any is known when it is committed; of older trees it is assumed.
+        ALTER TABLE tree RENAME COLUMN over_parent TO keeps_deletions;
+        ALTER TABLE tree ADD COLUMN has_deletions INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE tree ADD COLUMN place INTEGER REFERENCES place(id);
+        ALTER TABLE tree ADD COLUMN directory INTEGER;
+        ALTER TABLE tree ADD COLUMN fingerprint INTEGER;
+        ALTER TABLE tree ADD COLUMN boot TEXT;
+        CREATE INDEX tree_by_place ON tree(place, directory) WHERE place IS NOT NULL;
+
+        ALTER TABLE snapshot ADD COLUMN user_map TEXT NOT NULL DEFAULT '';
+        ALTER TABLE snapshot ADD COLUMN group_map TEXT NOT NULL DEFAULT '';
+        """,
     ];
 
     public static int Version => Migrations.Length;
 
-    /// <summary>Brings a database to the current version. The caller holds the root's lock.</summary>
+    /// <summary>Brings a database to the current version. The caller holds the root's lock, and an older one is in use by nobody.</summary>
     public static void Migrate(MetadataConnection connection)
     {
         string? mode = connection.QueryText("PRAGMA journal_mode = WAL");
@@ -57,26 +82,45 @@ internal static class MetadataSchema
         long version = VersionOf(connection);
         if (version == Version)
             return;
-        if (version > Version)
-        {
-            throw new ContainerdException(
-                ErrorKind.NotSupported,
-                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library knows up to {Version}. Use the version that wrote it.")
-            { Subject = connection.File };
-        }
+        CheckNotNewer(connection, version);
         if (!connection.TryBeginWrite())
             throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(connection.File)}': another process is writing while it is opened.") { Subject = connection.File };
         try
         {
             for (long from = version; from < Version; from++)
-                connection.Execute(Migrations[from]);
-            connection.Execute($"PRAGMA user_version = {Version}");
+                connection.ExecuteScript(Migrations[from]);
+            connection.ExecuteScript($"PRAGMA user_version = {Version}");
             connection.Commit();
         }
         catch
         {
             connection.Rollback();
             throw;
+        }
+    }
+
+    /// <summary>Checks a database that is opened to read only, and so cannot be brought to the current version.</summary>
+    public static void Check(MetadataConnection connection)
+    {
+        long version = VersionOf(connection);
+        CheckNotNewer(connection, version);
+        if (version < Version)
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library reads {Version}. Open the store for writing once, which brings it up to date.")
+            { Subject = connection.File };
+        }
+    }
+
+    private static void CheckNotNewer(MetadataConnection connection, long version)
+    {
+        if (version > Version)
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library knows up to {Version}. Use the version that wrote it.")
+            { Subject = connection.File };
         }
     }
 

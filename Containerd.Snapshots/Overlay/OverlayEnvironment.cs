@@ -14,7 +14,7 @@ internal static class OverlayEnvironment
     {
         ImmutableArray<string>.Builder options = ImmutableArray.CreateBuilder<string>();
         options.AddRange(configured);
-        if (IsInUserNamespace() && !IsTmpfs(root) && !configured.Contains("userxattr"))
+        if (UserNamespace.IsInside && !IsTmpfs(root) && !configured.Contains("userxattr"))
             options.Add("userxattr");
         // The last one wins in the kernel, so ours must not follow the user's.
         if (File.Exists(IndexParameter) && !configured.Any(option => option.StartsWith("index=", StringComparison.Ordinal)))
@@ -74,13 +74,13 @@ internal static class OverlayEnvironment
     private static ContainerdException Refusal(ErrorKind kind, string directory, string reason, Exception? cause = null) =>
         new(kind, $"Overlay does not work in '{Excerpt.Of(directory)}': {reason}", cause) { Subject = directory, Errno = (cause as ContainerdException)?.Errno };
 
-    // The initial namespace maps every ID to itself: 0 0 4294967295.
-    private static bool IsInUserNamespace() =>
-        !File.ReadAllText("/proc/self/uid_map").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).SequenceEqual(["0", "0", "4294967295"]);
-
+    // The root may still have to be made: then it will be on the file system of what is there of its path.
     private static bool IsTmpfs(string root)
     {
-        using SafeFileHandle directory = Sys.TryOpen(null, root, Sys.PathOnly, out int errno) ?? throw Failure("Opening the root", root, errno);
+        string existing = Path.GetFullPath(root);
+        while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
+            existing = parent;
+        using SafeFileHandle directory = Sys.TryOpen(null, existing, Sys.PathOnly, out int errno) ?? throw Failure("Opening the root", root, errno);
         errno = Sys.FileSystemOf(directory, out long type, out _);
         return errno == 0 ? type == Sys.TMPFS_MAGIC : throw Failure("Reading the file system of", root, errno);
     }

@@ -21,7 +21,7 @@ internal sealed class TreeIds(MetadataStore metadata, string owner) : IDisposabl
             {
                 // Blocks whose IDs are all done with need no protection any more; otherwise they would add up for as long as the process lives.
                 long oldest = InProgress().DefaultIfEmpty(_end).Min();
-                _next = await metadata.WriteAsync(connection => TreeTable.Reserve(connection, BlockSize, owner, oldest), cancellationToken).ConfigureAwait(false);
+                _next = await metadata.WriteAsync(connection => ReservationTable.Reserve(connection, BlockSize, owner, oldest), cancellationToken).ConfigureAwait(false);
                 _end = _next + BlockSize;
             }
             long id = _next++;

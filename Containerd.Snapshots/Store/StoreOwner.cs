@@ -29,7 +29,7 @@ internal sealed class StoreOwner : IDisposable
         while (true)
         {
             string name = RandomNumberGenerator.GetHexString(16, lowercase: true);
-            SafeFileHandle file = Sys.TryOpen(root.Owners, name, LibC.O_RDWR | LibC.O_CREAT | LibC.O_EXCL | LibC.O_NOFOLLOW, out int errno)
+            SafeFileHandle file = Sys.TryOpen(root.Owners!, name, LibC.O_RDWR | LibC.O_CREAT | LibC.O_EXCL | LibC.O_NOFOLLOW, out int errno)
                 ?? throw Failure("Registering as a user of the store", root.Path, errno);
             // Between making and locking it, a clean-up may have taken it for a dead one's and removed it: then it is no sign of life.
             if (Sys.TryLock(file, name) && Sys.Status(file, "", out EntryStatus status) == 0 && status.Links > 0)
@@ -47,7 +47,7 @@ internal sealed class StoreOwner : IDisposable
     {
         string name = Name + ProbeSuffix;
         string path = Path.Join(_root.Path, DirectoryName, name);
-        int errno = Sys.MakeDirectory(_root.Owners, name, PrivateMode);
+        int errno = Sys.MakeDirectory(_root.Owners!, name, PrivateMode);
         if (errno != 0)
             throw Failure("Making", path, errno);
         try
@@ -56,7 +56,7 @@ internal sealed class StoreOwner : IDisposable
         }
         finally
         {
-            TreeRemoval.Remove(_root.Owners, name, path, CancellationToken.None);
+            TreeRemoval.Remove(_root.Owners!, name, path, CancellationToken.None);
         }
     }
 
@@ -66,7 +66,7 @@ internal sealed class StoreOwner : IDisposable
     /// <param name="remains">The dead one's file, locked, to be removed when everything that was its has been; null where there is none.</param>
     public static bool IsAlive(StoreRoot root, string name, out SafeFileHandle? remains)
     {
-        remains = Sys.TryOpen(root.Owners, name, LibC.O_RDWR | LibC.O_NOFOLLOW, out int errno);
+        remains = Sys.TryOpen(root.Owners!, name, LibC.O_RDWR | LibC.O_NOFOLLOW, out int errno);
         if (remains is null)
             return errno == ENOENT ? false : throw Failure("Reading a user of the store", root.Path, errno);
         if (Sys.TryLock(remains, name))
@@ -79,8 +79,8 @@ internal sealed class StoreOwner : IDisposable
     public static void Forget(StoreRoot root, string name)
     {
         string path = Path.Join(root.Path, DirectoryName, name);
-        TreeRemoval.Remove(root.Owners, name + ProbeSuffix, path + ProbeSuffix, CancellationToken.None);
-        TreeRemoval.Remove(root.Owners, name, path, CancellationToken.None);
+        TreeRemoval.Remove(root.Owners!, name + ProbeSuffix, path + ProbeSuffix, CancellationToken.None);
+        TreeRemoval.Remove(root.Owners!, name, path, CancellationToken.None);
     }
 
     // The file stays for the next clean-up: only that knows whether everything reserved has been used or reclaimed.

@@ -3,8 +3,11 @@ namespace Containerd.Snapshots;
 /// <summary>The instants between which a store differs on disk: where a test kills a process, or lets another one act.</summary>
 internal enum StoreStep
 {
+    TreeBegun,
     TreeMade,
     SnapshotRecorded,
+    TreeRebased,
+    TreeMoved,
     TreeFlushed,
     TreeMeasured,
     CommitRecorded,
@@ -16,4 +19,6 @@ internal enum StoreStep
     GarbageTrashed,
     TrashEmptied,
     ReservationsEnded,
+    DefectsFound,
+    RepairRecorded,
 }

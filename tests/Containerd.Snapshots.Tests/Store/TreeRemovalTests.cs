@@ -41,7 +41,7 @@ public class TreeRemovalTests : StoreTest
             level = next;
         }
         level.Dispose();
-        Assert.That(() => TreeUsage.Measure(Path.Join(DirectoryPath, "tree"), CancellationToken.None), Throws.InstanceOf<ContainerdException>());
+        Assert.That(() => TreeMeasure.Take(Path.Join(DirectoryPath, "tree"), null, null, CancellationToken.None), Throws.InstanceOf<ContainerdException>());
         Remove("tree");
         Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
     }
@@ -56,7 +56,7 @@ public class TreeRemovalTests : StoreTest
             mknod.WaitForExit();
         using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [Path.Join(tree, "pipe")]))
             mkfifo.WaitForExit();
-        Assert.That(TreeUsage.Measure(Path.Join(DirectoryPath, "tree"), CancellationToken.None).Inodes, Is.EqualTo(3004));
+        Assert.That(TreeMeasure.Take(Path.Join(DirectoryPath, "tree"), null, null, CancellationToken.None).Usage.Inodes, Is.EqualTo(3004));
         Remove("tree");
         Remove("tree");
         Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);

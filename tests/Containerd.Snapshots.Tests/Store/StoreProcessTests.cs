@@ -84,12 +84,12 @@ public class StoreProcessTests : StoreTest
         Assert.That(connection.QueryText("PRAGMA integrity_check"), Is.EqualTo("ok"));
         Assert.That(connection.QueryText("PRAGMA foreign_key_check"), Is.Null);
         var trees = new List<string>();
-        using (Microsoft.Data.Sqlite.SqliteDataReader reader = connection.Query("SELECT id, (SELECT COUNT(*) FROM snapshot WHERE tree = tree.id) FROM tree"))
+        using (MetadataRows row = connection.Query("SELECT id, (SELECT COUNT(*) FROM snapshot WHERE tree = tree.id) FROM tree"))
         {
-            while (reader.Read())
+            while (row.Read())
             {
-                trees.Add(reader.GetString(0));
-                Assert.That(reader.GetInt64(1), Is.GreaterThan(0), "a tree without a snapshot");
+                trees.Add(row.Text(0));
+                Assert.That(row.Integer(1), Is.GreaterThan(0), "a tree without a snapshot");
             }
         }
         Assert.That(Entries("layers"), Is.EquivalentTo(trees), "directories are exactly the trees");

@@ -47,7 +47,7 @@ public class StoreCleanupTests : StoreTest
         for (int i = 0; i < 300; i++)
             await snapshotter.PrepareAsync($"key-{i}");
         using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 5000, Durability.Relaxed);
-        Assert.That(TreeTable.Reservations(connection), Has.Count.EqualTo(1));
+        Assert.That(ReservationTable.List(connection), Has.Count.EqualTo(1));
     }
 
     [Test]

@@ -1,0 +1,283 @@
+using System.Collections.Frozen;
+
+namespace Containerd.Snapshots;
+
+public abstract partial class LocalSnapshotter
+{
+    private const string BootIdFile = "/proc/sys/kernel/random/boot_id";
+
+    private static string BootId { get; } = File.Exists(BootIdFile) ? File.ReadAllText(BootIdFile).Trim() : "";
+
+    /// <inheritdoc/>
+    /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.FailedPrecondition"/>: given a parent, that has something else where the layer, without describing
+    /// it, has a directory; apply the layer on the parent instead. -or- <see cref="ErrorKind.DataCorrupted"/>: as of <see cref="MountsAsync"/>. -or-
+    /// <see cref="ErrorKind.ResourceExhausted"/>: the disk is full, or directories are nested deeper than 2048.</exception>
+    public async Task<SnapshotInfo> CommitAsync(
+        string name, string key, SnapshotCommitOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        NameRule.Validate(name, "the name of a snapshot");
+        ArgumentNullException.ThrowIfNull(key);
+        options ??= new SnapshotCommitOptions();
+        Labels.Validate(options.Labels);
+        CheckWritable("Committing snapshot", key);
+        return await Task.Run(
+            () => CommitTreeAsync(name, key, options with { Labels = Copy(options.Labels) }, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SnapshotInfo?> AdoptAsync(
+        string name, string? parent, Digest diffId, IReadOnlyDictionary<string, string>? labels = null, CancellationToken cancellationToken = default)
+    {
+        NameRule.Validate(name, "the name of a snapshot");
+        Labels.Validate(labels);
+        if (diffId.IsEmpty)
+            throw new ArgumentException("The empty digest names no layer.", nameof(diffId));
+        CheckWritable("Adopting snapshot", name);
+        FrozenDictionary<string, string> copied = Copy(labels);
+        return await Task.Run(() => AdoptTreeAsync(name, parent, diffId, copied, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<SnapshotInfo> CommitTreeAsync(string name, string key, SnapshotCommitOptions options, CancellationToken cancellationToken)
+    {
+        string? sharedAs = _driver.Stacks && options is { IsIndependentOfParent: true, DiffId: { IsEmpty: false } diffId } ? diffId.ToString() : null;
+        List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
+
+        // The long work, outside any transaction (S-24) and before the name appears (L-12).
+        (SnapshotRecord active, List<TreeRecord> chain, TreeRecord? earlier) = _metadata.ReadConsistent(connection =>
+        {
+            (SnapshotRecord record, SnapshotRecord? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+            List<TreeRecord> beneath = below is not null ? SnapshotTable.Chain(connection, below.Id) : borrowed.ConvertAll(one => one.Tree!.Value);
+            return (record, beneath, FindShared(connection, sharedAs, record, beneath.Count > 0));
+        });
+        TreeRecord tree = active.Tree!.Value;
+        CheckBoot(key, tree);
+        if (options.Parent is not null && active.ParentId is null)
+        {
+            _driver.Rebase(FilesOf(tree), chain.ConvertAll(FilesOf), cancellationToken);
+            Reached?.Invoke(StoreStep.TreeRebased);
+        }
+        if (earlier is { } shared && !Directory.Exists(FilesOf(shared)))
+            LogSharedTreeLost(_root.Path, shared.Id, options.DiffId!.Value);
+        else
+            earlier = null;
+
+        TreePlace place = _places.Of(tree);
+        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Id);
+        if (place == _places.Own)
+            return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
+
+        // Written in another place: it becomes a tree of its own where the layers are, so that clean-up knows whose it is until the metadata does.
+        long home = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            _places.Own.Make(home);
+            TreeCopy.Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), options.Progress, cancellationToken);
+            Reached?.Invoke(StoreStep.TreeMoved);
+            SnapshotInfo info = await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false);
+            Trash(place, tree.Directory);
+            _cleaner?.Wake();
+            return info;
+        }
+        catch
+        {
+            Abandon(_places.Own, home);
+            throw;
+        }
+        finally
+        {
+            _ids.Done(home);
+        }
+    }
+
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost);
+
+    /// <summary>Flushes, measures and records.</summary>
+    /// <param name="sealing">What is committed.</param>
+    /// <param name="home">The tree in the store's own directory: the snapshot's, or a copy of it.</param>
+    /// <param name="chain">The trees beneath.</param>
+    /// <param name="borrowed">The parent's chain, where another store has it.</param>
+    /// <param name="cancellationToken">Stops before the change is made.</param>
+    private async Task<SnapshotInfo> SealAsync(
+        Sealing sealing, long home, List<TreeRecord> chain, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
+    {
+        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost) = sealing;
+        if (_flushes)
+            _places.Own.Flush(home);
+        Reached?.Invoke(StoreStep.TreeFlushed);
+        TreeMeasure measure = _driver.Measure(_places.Own.FilesOf(home), chain.Count > 0 ? FilesOf(chain[0]) : null, options.Progress, cancellationToken);
+        Reached?.Invoke(StoreStep.TreeMeasured);
+
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        (SnapshotInfo info, bool isReplaced) = await _metadata.WriteAsync(
+            connection =>
+            {
+                (SnapshotRecord record, SnapshotRecord? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+                below ??= Borrow(connection, borrowed);
+                if (record.Tree?.Id != tree.Id)
+                {
+                    // Removed and prepared again meanwhile: what was measured is another tree.
+                    throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
+                }
+                if (lost is { } shared)
+                    TreeTable.StopSharing(connection, shared);
+
+                long kept = FindShared(connection, sharedAs, record, below is not null)?.Id ?? home;
+                var committed = new SnapshotInfo
+                {
+                    Name = name,
+                    Kind = SnapshotKind.Committed,
+                    Parent = below?.Info.Name,
+                    Labels = options.Labels,
+                    CreatedAt = now,
+                    UpdatedAt = now,
+                };
+                if (kept == home && home != tree.Id)
+                    TreeTable.Insert(connection, home, null, tree.KeepsDeletions, null);
+                SnapshotTable.Commit(connection, record.Id, committed, below?.Id, kept);
+                if (kept == home)
+                {
+                    // Of its own kind another may be shared that did not fit here.
+                    bool isFirst = sharedAs is not null && !TreeTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
+                    TreeTable.Seal(connection, kept, measure, isFirst ? sharedAs : null, _flushes);
+                }
+                else if (_flushes)
+                    TreeTable.MarkSynced(connection, kept); // the flush was of the whole file system
+                if (kept != tree.Id)
+                    TreeTable.DeleteUnreferenced(connection, tree.Id);
+                return (committed, kept != home);
+            },
+            cancellationToken).ConfigureAwait(false);
+        Reached?.Invoke(StoreStep.CommitRecorded);
+        if (isReplaced)
+        {
+            Trash(_places.Own, home);
+            Reached?.Invoke(StoreStep.ReplacedTreeTrashed);
+            _cleaner?.Wake();
+        }
+        else
+            _driver.Seal(_places.Own, home);
+        return info;
+    }
+
+    private async Task<SnapshotInfo?> AdoptTreeAsync(
+        string name, string? parent, Digest diffId, FrozenDictionary<string, string> labels, CancellationToken cancellationToken)
+    {
+        string layer = diffId.ToString();
+        List<SnapshotRecord> borrowed = BorrowableChain(parent);
+        (TreeRecord Tree, bool Synced)? found = _metadata.ReadConsistent(connection =>
+        {
+            FindParentForName(connection, name, parent, borrowed);
+            return TreeTable.FindByDiffId(connection, layer, overParent: parent is not null);
+        });
+        if (found is { } own && !Directory.Exists(FilesOf(own.Tree)))
+        {
+            LogSharedTreeLost(_root.Path, own.Tree.Id, diffId);
+            return null;
+        }
+        (TreeRecord Tree, TreeMeasure Measure)? foreign = found is null ? FindForeignTree(layer, parent is not null) : null;
+        if (found is null && foreign is null)
+            return null;
+        bool flushes = _flushes && found is { Synced: false };
+        if (flushes)
+            _places.Own.Flush(found!.Value.Tree.Id);
+
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        SnapshotInfo? adopted = await _metadata.WriteAsync(
+            connection =>
+            {
+                SnapshotRecord? below = FindParentForName(connection, name, parent, borrowed) ?? Borrow(connection, borrowed);
+                long tree;
+                if (foreign is { } lent)
+                    tree = BorrowTree(connection, lent.Tree, lent.Measure);
+                else if (TreeTable.FindByDiffId(connection, layer, overParent: parent is not null)?.Tree.Id == found!.Value.Tree.Id)
+                    tree = found.Value.Tree.Id;
+                else
+                    return null; // the last chain that had it was removed meanwhile
+                if (flushes)
+                    TreeTable.MarkSynced(connection, tree);
+                var info = new SnapshotInfo { Name = name, Kind = SnapshotKind.Committed, Parent = parent, Labels = labels, CreatedAt = now, UpdatedAt = now };
+                SnapshotTable.Insert(connection, info, below?.Id, tree, IdMappings.None);
+                return info;
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (adopted is not null)
+            Reached?.Invoke(StoreStep.AdoptionRecorded);
+        return adopted;
+    }
+
+    private (TreeRecord Tree, TreeMeasure Measure)? FindForeignTree(string layer, bool overParent)
+    {
+        if (!_driver.Stacks)
+            return null;
+        foreach (AdditionalStore store in _additional)
+        {
+            if (store.FindByDiffId(layer, overParent) is { } found)
+                return (found.Tree with { Place = found.Tree.Place ?? store.Path, IsForeign = true }, found.Measure);
+        }
+        return null;
+    }
+
+    /// <summary>The tree that is kept for a layer already, and can take the place of this snapshot's own; null where there is none.</summary>
+    private static TreeRecord? FindShared(MetadataConnection connection, string? sharedAs, SnapshotRecord record, bool overParent) =>
+        sharedAs is not null && TreeTable.FindByDiffId(connection, sharedAs, overParent) is { } found && found.Tree.Id != record.Tree?.Id ? found.Tree : null;
+
+    /// <summary>The active snapshot to commit, and its parent, null where it has none or is to be borrowed; throws where it cannot be, in the order of S-3.</summary>
+    private (SnapshotRecord Active, SnapshotRecord? Parent) FindForCommit(
+        MetadataConnection connection, string name, string key, string? parent, List<SnapshotRecord> borrowed)
+    {
+        if (SnapshotTable.Exists(connection, name) || IsAdditional(name))
+            throw Taken(name);
+        SnapshotRecord record = SnapshotTable.Find(connection, key) ?? throw Missing("active snapshot", key);
+        if (record.Kind != SnapshotKind.Active)
+        {
+            throw new ContainerdException(ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}': it is {Describe(record.Kind)}, not active.") { Subject = key };
+        }
+        if (parent is null || parent == record.Info.Parent)
+        {
+            return record.Info.Parent is null
+                ? (record, null)
+                : (record, SnapshotTable.Find(connection, record.Info.Parent) ?? throw Missing("parent snapshot", record.Info.Parent));
+        }
+        if (record.Info.Parent is not null)
+        {
+            throw new ContainerdException(
+                ErrorKind.InvalidArgument, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared on '{Excerpt.Of(record.Info.Parent)}'.")
+            { Subject = key };
+        }
+        if (!Capabilities.HasFlag(SnapshotterCapabilities.Rebase))
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared without a parent, and this snapshotter cannot rebase (capability {nameof(SnapshotterCapabilities.Rebase)}).")
+            { Subject = key };
+        }
+        SnapshotRecord? below = SnapshotTable.Find(connection, parent);
+        if (below is null && borrowed.Count == 0)
+            throw Missing("parent snapshot", parent);
+        if (below is { Kind: not SnapshotKind.Committed })
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': that is {Describe(below.Kind)}, not committed.")
+            { Subject = parent };
+        }
+        return (record, below);
+    }
+
+    private SnapshotRecord? FindParentForName(MetadataConnection connection, string name, string? parent, List<SnapshotRecord> borrowed)
+    {
+        if (SnapshotTable.Exists(connection, name) || IsAdditional(name))
+            throw Taken(name);
+        return FindParentOfNew(connection, name, parent, borrowed);
+    }
+
+    private static void CheckBoot(string key, TreeRecord tree)
+    {
+        if (tree.Boot is { } boot && boot != BootId)
+        {
+            throw new ContainerdException(
+                ErrorKind.DataCorrupted,
+                $"Snapshot '{Excerpt.Of(key)}' was mounted without ever flushing (volatile), and the machine has been restarted since: what it holds is not what was written. Remove it and prepare it anew.")
+            { Subject = key };
+        }
+    }
+}

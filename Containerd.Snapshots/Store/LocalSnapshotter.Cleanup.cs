@@ -8,6 +8,9 @@ public abstract partial class LocalSnapshotter
 
     private readonly BackgroundCleaner? _cleaner;
 
+    // One at a time: to the other, what the first is about to forget would look alive, since it holds its lock.
+    private readonly SemaphoreSlim _collecting = new(1, 1);
+
     /// <inheritdoc/>
     /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.PermissionDenied"/>: it is another store's, or this one was opened to read only.</exception>
     public Task RemoveAsync(string key, CancellationToken cancellationToken = default)
@@ -87,6 +90,7 @@ public abstract partial class LocalSnapshotter
     /// <summary>Empties the trash, after finding everything that belongs there.</summary>
     internal async Task CollectAsync(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
+        await _collecting.WaitAsync(cancellationToken).ConfigureAwait(false);
         var remains = new Dictionary<string, SafeFileHandle?>();
         try
         {
@@ -105,6 +109,7 @@ public abstract partial class LocalSnapshotter
         {
             foreach (SafeFileHandle? file in remains.Values)
                 file?.Dispose();
+            _collecting.Release();
         }
     }
 

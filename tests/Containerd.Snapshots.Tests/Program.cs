@@ -24,7 +24,7 @@ public static class Program
 
     private static async Task KillAsync(string root, StoreStep fatal, string verb)
     {
-        var snapshotter = new OverlaySnapshotter(root)
+        var snapshotter = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = root, CleansInBackground = false })
         {
             Reached = step =>
             {

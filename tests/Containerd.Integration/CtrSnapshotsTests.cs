@@ -37,7 +37,10 @@ public sealed class CtrSnapshotsTests
     [Test]
     public async Task A_layer_made_by_hand_is_what_other_snapshots_start_from()
     {
-        await MakeBaseAsync("--label", "made-by=hand");
+        await SnapshotsAsync("prepare", "work", "--mount", _target);
+        File.WriteAllText(Path.Join(_target, "file"), "of the base");
+        await SucceedAsync("umount", _target);
+        await SnapshotsAsync("commit", Base, "work", "--label", "made-by=hand");
 
         Assert.That(await SnapshotsAsync("prepare", "job", Base, "--label", "job=1", "--mount", _target), Is.Empty);
         Assert.That(File.ReadAllText(Path.Join(_target, "file")), Is.EqualTo("of the base"));
@@ -66,7 +69,7 @@ public sealed class CtrSnapshotsTests
     [Test]
     public async Task The_table_shows_every_snapshot_in_a_line_and_cuts_no_name()
     {
-        await MakeBaseAsync("--label", "z=last", "--label", "a=line\nbreak");
+        await MakeBaseAsync(("z", "last"), ("a", "line\nbreak"));
         await SnapshotsAsync("prepare", "job", Base);
 
         string[] lines = Lines(await SnapshotsAsync("ls"));
@@ -106,7 +109,7 @@ public sealed class CtrSnapshotsTests
             Target = json["target"]!.GetValue<string>(),
             Options = [.. json["options"]!.AsArray().Select(option => option!.GetValue<string>())],
         }).Single();
-        using var snapshotter = new OverlaySnapshotter(Path.Join(_ctr.Root, "snapshots"));
+        using OverlaySnapshotter snapshotter = Open();
         Assert.That(await snapshotter.MountsAsync("job"), Is.EqualTo(new[] { mount }));
     }
 
@@ -133,8 +136,11 @@ public sealed class CtrSnapshotsTests
     public async Task Removing_several_goes_on_after_one_that_cannot_be_removed()
     {
         await MakeBaseAsync();
-        await SnapshotsAsync("prepare", "one", Base);
-        await SnapshotsAsync("prepare", "two", Base);
+        using (OverlaySnapshotter snapshotter = Open())
+        {
+            await snapshotter.PrepareAsync("one", Base);
+            await snapshotter.PrepareAsync("two", Base);
+        }
         CtrResult removal = await _ctr.RunAsync("snapshots", "rm", "one", Base, "none");
         Assert.That(removal.ExitCode, Is.EqualTo(125), removal.ToString());
         Assert.That(Lines(removal.Error), Has.Length.EqualTo(2).And.All.StartsWith("ctr-net snapshots rm: "));
@@ -184,9 +190,10 @@ public sealed class CtrSnapshotsTests
     [TestCase("rm base", "based on it")]
     public async Task An_error_is_a_line_that_says_what_is_wrong(string commandLine, string says)
     {
-        await SnapshotsAsync("prepare", "work");
-        await SnapshotsAsync("commit", "base", "work");
-        await SnapshotsAsync("view", "view", "base");
+        using OverlaySnapshotter snapshotter = Open();
+        await snapshotter.PrepareAsync("work");
+        await snapshotter.CommitAsync("base", "work");
+        await snapshotter.ViewAsync("view", "base");
 
         string[] arguments = [.. commandLine.Split(' ').Select(word => word == "TARGET" ? _target : word)];
         CtrResult failed = await _ctr.RunAsync(["snapshots", .. arguments]);
@@ -194,7 +201,7 @@ public sealed class CtrSnapshotsTests
         Assert.That(Lines(failed.Error), Has.Length.EqualTo(1), failed.ToString());
         Assert.That(failed.Error, Does.StartWith($"ctr-net snapshots {arguments[0]}: ").And.Contain(says));
         Assert.That(failed.Output, Is.Empty);
-        Assert.That(Lines(await SnapshotsAsync("ls", "-q")), Is.EquivalentTo(new[] { "base", "view" }));
+        Assert.That(await snapshotter.ListAsync().Select(snapshot => snapshot.Name).ToListAsync(), Is.EquivalentTo(new[] { "base", "view" }));
     }
 
     [TestCase("commit only-a-name")]
@@ -262,13 +269,17 @@ public sealed class CtrSnapshotsTests
         Assert.That(failed.Error, Does.StartWith("ctr-net mount: ").And.Contain(says));
     }
 
-    private async Task MakeBaseAsync(params string[] commitOptions)
+    // In this process, where what is tested is what comes after.
+    private async Task MakeBaseAsync(params (string Key, string Value)[] labels)
     {
-        await SnapshotsAsync("prepare", "work", "--mount", _target);
-        File.WriteAllText(Path.Join(_target, "file"), "of the base");
-        await SucceedAsync("umount", _target);
-        await SnapshotsAsync(["commit", Base, "work", .. commitOptions]);
+        await using OverlaySnapshotter snapshotter = Open();
+        IReadOnlyList<Mount> mounts = await snapshotter.PrepareAsync("work");
+        using (IDetachedMount tree = new LinuxMounter().MountDetached(mounts))
+            await File.WriteAllTextAsync(Path.Join(tree.Path, "file"), "of the base");
+        await snapshotter.CommitAsync(Base, "work", new SnapshotCommitOptions { Labels = labels.ToDictionary(label => label.Key, label => label.Value) });
     }
+
+    private OverlaySnapshotter Open() => new(Path.Join(_ctr.Root, "snapshots"));
 
     private async Task AssertShellMountsAsync(string commands)
     {

@@ -15,9 +15,9 @@ internal sealed class Suite : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly HashSet<string> _plainHttp = [];
 
-    public Suite(string root, string state, string? runtime, bool verbose)
+    private Suite(string root, SnapshotStore snapshots, string state, string? runtime, bool verbose)
     {
-        (Root, State) = (Path.GetFullPath(root), Path.GetFullPath(state));
+        (Root, State) = (root, Path.GetFullPath(state));
         var services = new ServiceCollection();
         if (verbose)
             services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
@@ -29,7 +29,8 @@ internal sealed class Suite : IAsyncDisposable
                 images.Root = Path.Join(Root, "images");
                 images.Registry.PlainHttpHosts.UnionWith(_plainHttp);
             })
-            .AddContainerdSnapshots(snapshots => snapshots.Root = Path.Join(Root, "snapshots"))
+            .AddSingleton(provider => snapshots.Open(provider.GetService<ILoggerFactory>()))
+            .AddContainerdSnapshots()
             .AddContainerdExecution(execution =>
             {
                 execution.StateRoot = Path.Join(State, "containers");
@@ -39,13 +40,18 @@ internal sealed class Suite : IAsyncDisposable
             .BuildServiceProvider();
     }
 
-    public static Suite Open(ParseResult parse, string suffix = "") => new(
-        parse.GetRequiredValue(GlobalOptions.Root) + suffix,
-        parse.GetRequiredValue(GlobalOptions.State) + suffix,
-        parse.GetValue(GlobalOptions.Runtime),
-        parse.GetValue(GlobalOptions.Verbose));
+    public static Suite Open(ParseResult parse, string suffix = "")
+    {
+        string root = Path.GetFullPath(parse.GetRequiredValue(GlobalOptions.Root) + suffix);
+        return new Suite(
+            root,
+            SnapshotStore.Of(parse, root),
+            parse.GetRequiredValue(GlobalOptions.State) + suffix,
+            parse.GetValue(GlobalOptions.Runtime),
+            parse.GetValue(GlobalOptions.Verbose));
+    }
 
-    /// <summary>Where images and snapshots are.</summary>
+    /// <summary>Where images are, and snapshots where the command line names no other store.</summary>
     public string Root { get; }
 
     /// <summary>Where the state of containers is.</summary>
@@ -56,6 +62,8 @@ internal sealed class Suite : IAsyncDisposable
     public IContentStore Content => _services.GetRequiredService<IContentStore>();
 
     public ISnapshotter Snapshotter => _services.GetRequiredService<ISnapshotter>();
+
+    public IMounter Mounter => _services.GetRequiredService<IMounter>();
 
     public ILayerApplier Applier => _services.GetRequiredService<ILayerApplier>();
 

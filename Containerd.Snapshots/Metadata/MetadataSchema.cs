@@ -53,12 +53,23 @@ internal static class MetadataSchema
 
         -- A tree keeps deletions if what its layer deletes is in it, as whiteouts and opaque directories: over a parent, or prepared as a layer.
         -- Whether there are any is known when it is committed; of older trees it is assumed.
-        ALTER TABLE tree RENAME COLUMN over_parent TO keeps_deletions;
-        ALTER TABLE tree ADD COLUMN has_deletions INTEGER NOT NULL DEFAULT 1;
-        ALTER TABLE tree ADD COLUMN place INTEGER REFERENCES place(id);
-        ALTER TABLE tree ADD COLUMN directory INTEGER;
-        ALTER TABLE tree ADD COLUMN fingerprint INTEGER;
-        ALTER TABLE tree ADD COLUMN boot TEXT;
+        -- The table is made anew so that its index has the trees that are shared, and not every tree.
+        CREATE TABLE tree_2(
+            id INTEGER PRIMARY KEY,
+            diff_id TEXT,
+            keeps_deletions INTEGER NOT NULL,
+            has_deletions INTEGER NOT NULL DEFAULT 1,
+            inodes INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            synced INTEGER NOT NULL DEFAULT 0,
+            fingerprint INTEGER,
+            boot TEXT,
+            place INTEGER REFERENCES place(id),
+            directory INTEGER) STRICT;
+        INSERT INTO tree_2(id, diff_id, keeps_deletions, inodes, bytes, synced) SELECT id, diff_id, over_parent, inodes, bytes, synced FROM tree;
+        DROP TABLE tree;
+        ALTER TABLE tree_2 RENAME TO tree;
+        CREATE UNIQUE INDEX tree_by_diff_id ON tree(diff_id, keeps_deletions) WHERE diff_id IS NOT NULL;
         CREATE INDEX tree_by_place ON tree(place, directory) WHERE place IS NOT NULL;
 
         ALTER TABLE snapshot ADD COLUMN user_map TEXT NOT NULL DEFAULT '';
@@ -83,6 +94,8 @@ internal static class MetadataSchema
         if (version == Version)
             return;
         CheckNotNewer(connection, version);
+        // Tables that others refer to are made anew; that every reference holds is checked at the end.
+        connection.Execute("PRAGMA foreign_keys = OFF");
         if (!connection.TryBeginWrite())
             throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(connection.File)}': another process is writing while it is opened.") { Subject = connection.File };
         try
@@ -90,6 +103,8 @@ internal static class MetadataSchema
             for (long from = version; from < Version; from++)
                 connection.ExecuteScript(Migrations[from]);
             connection.ExecuteScript($"PRAGMA user_version = {Version}");
+            if (connection.QueryText("PRAGMA foreign_key_check") is { } table)
+                throw new ContainerdException(ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(connection.File)}': rows of table '{Excerpt.Of(table)}' refer to nothing.") { Subject = connection.File };
             connection.Commit();
         }
         catch

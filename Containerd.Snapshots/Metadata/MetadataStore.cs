@@ -100,6 +100,33 @@ internal sealed partial class MetadataStore : IDisposable
         return body(reader);
     });
 
+    /// <summary>
+    /// As <see cref="ReadConsistent"/>, for what is about to be changed: by the connection that writes where that is free, since it still has the pages in memory that it wrote
+    /// last, and another connection has to read them again.
+    /// </summary>
+    public T ReadToWrite<T>(Func<MetadataConnection, T> body)
+    {
+        if (_writer is null || !_gate.Wait(0))
+            return ReadConsistent(body);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
+            _writer.BeginRead();
+            try
+            {
+                return body(_writer);
+            }
+            finally
+            {
+                _writer.Rollback();
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>Runs one transaction; what the body throws undoes it.</summary>
     /// <param name="body">Statements only: no file work, no waiting.</param>
     /// <param name="cancellationToken">Ends the wait for other writers; once the transaction has begun it is brought to its end.</param>

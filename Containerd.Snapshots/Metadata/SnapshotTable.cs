@@ -15,6 +15,16 @@ internal static class SnapshotTable
         return row.Read() ? Read(row) : null;
     }
 
+    /// <summary>A snapshot without what is only shown of it.</summary>
+    public static SnapshotRow? FindRow(MetadataConnection connection, string name)
+    {
+        using MetadataRows row = connection.Query(
+            "SELECT s.id, s.kind, s.parent, p.name, s.tree, s.created FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent WHERE s.name = ?1", name);
+        return row.Read()
+            ? new SnapshotRow(row.Integer(0), (SnapshotKind)row.Integer(1), row.IntegerOrNull(2), row.TextOrNull(3), row.IntegerOrNull(4), row.Integer(5))
+            : null;
+    }
+
     public static bool Exists(MetadataConnection connection, string name) =>
         connection.QueryInteger("SELECT 1 FROM snapshot WHERE name = ?1", name) is not null;
 
@@ -67,19 +77,25 @@ internal static class SnapshotTable
         return all;
     }
 
-    /// <summary>The row of a new snapshot.</summary>
-    public static long Insert(MetadataConnection connection, SnapshotInfo info, long? parentId, long? treeId, IdMappings mappings)
+    /// <summary>Makes the row of a new snapshot; false where the name is taken.</summary>
+    public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, long? parentId, long? treeId, IdMappings mappings) => connection.Execute(
+        """
+        INSERT INTO snapshot(name, kind, parent, tree, labels, created, updated, user_map, group_map) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        ON CONFLICT(name) DO NOTHING
+        """,
+        info.Name, (long)info.Kind, parentId, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups) > 0;
+
+    /// <summary>The active snapshot becomes a committed one: the row stays, its name and kind change; its parent and tree where they are others now.</summary>
+    public static void Commit(MetadataConnection connection, SnapshotRow active, SnapshotInfo info, long? parentId, long treeId)
     {
         connection.Execute(
-            "INSERT INTO snapshot(name, kind, parent, tree, labels, created, updated, user_map, group_map) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            info.Name, (long)info.Kind, parentId, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups);
-        return connection.QueryInteger("SELECT last_insert_rowid()")!.Value;
+            "UPDATE snapshot SET name = ?2, kind = ?3, labels = ?4, created = ?5, updated = ?6, user_map = '', group_map = '' WHERE id = ?1",
+            active.Id, info.Name, (long)info.Kind, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks);
+        if (parentId != active.ParentId)
+            connection.Execute("UPDATE snapshot SET parent = ?2 WHERE id = ?1", active.Id, parentId);
+        if (treeId != active.TreeId)
+            connection.Execute("UPDATE snapshot SET tree = ?2 WHERE id = ?1", active.Id, treeId);
     }
-
-    /// <summary>The active snapshot becomes a committed one: the row stays, its name and kind change.</summary>
-    public static void Commit(MetadataConnection connection, long id, SnapshotInfo info, long? parentId, long treeId) => connection.Execute(
-        "UPDATE snapshot SET name = ?2, kind = ?3, tree = ?4, labels = ?5, created = ?6, updated = ?7, parent = ?8, user_map = '', group_map = '' WHERE id = ?1",
-        id, info.Name, (long)info.Kind, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, parentId);
 
     public static void SetLabels(MetadataConnection connection, long id, SnapshotInfo info) => connection.Execute(
         "UPDATE snapshot SET labels = ?2, updated = ?3 WHERE id = ?1", id, LabelText.Write(info.Labels), info.UpdatedAt.UtcTicks);

@@ -16,7 +16,7 @@ internal static class TreeTable
 
     /// <summary>A new tree in a place of the store; with its boot where power loss before a commit spoils it.</summary>
     public static void Insert(MetadataConnection connection, long id, long? place, bool keepsDeletions, string? boot) => connection.Execute(
-        "INSERT INTO tree(id, place, directory, keeps_deletions, boot) VALUES (?1, ?2, CASE WHEN ?2 IS NULL THEN NULL ELSE ?1 END, ?3, ?4)", id, place, keepsDeletions, boot);
+        "INSERT INTO tree(id, place, directory, keeps_deletions, boot) VALUES (?1, ?2, ?3, ?4, ?5)", id, place, place is null ? (long?)null : id, keepsDeletions, boot);
 
     /// <summary>A committed tree of another store.</summary>
     public static void InsertForeign(MetadataConnection connection, long id, string place, TreeRecord tree, TreeMeasure measure) => connection.Execute(
@@ -36,12 +36,16 @@ internal static class TreeTable
         return row.Read() ? new TreeMeasure(new SnapshotUsage(row.Integer(0), row.Integer(1)), row.Flag(2), row.IntegerOrNull(3) ?? 0) : default;
     }
 
-    /// <summary>A committed tree, as it was measured, in the store's own directory.</summary>
-    public static void Seal(MetadataConnection connection, long id, TreeMeasure measure, string? diffId, bool synced) => connection.Execute(
-        """
-        UPDATE tree SET inodes = ?2, bytes = ?3, has_deletions = ?4, fingerprint = ?5, diff_id = ?6, synced = ?7, place = NULL, directory = NULL, boot = NULL
-        WHERE id = ?1
-        """, id, measure.Usage.Inodes, measure.Usage.Bytes, measure.HasDeletions, measure.Fingerprint, diffId, synced);
+    /// <summary>A committed tree, as it was measured.</summary>
+    // What is in an index is not set where it stays the same: SQLite would write the index all the same.
+    public static void Seal(MetadataConnection connection, long id, TreeMeasure measure, string? diffId, bool synced)
+    {
+        connection.Execute(
+            "UPDATE tree SET inodes = ?2, bytes = ?3, has_deletions = ?4, fingerprint = ?5, synced = ?6, boot = NULL WHERE id = ?1",
+            id, measure.Usage.Inodes, measure.Usage.Bytes, measure.HasDeletions, measure.Fingerprint, synced);
+        if (diffId is not null)
+            connection.Execute("UPDATE tree SET diff_id = ?2 WHERE id = ?1", id, diffId);
+    }
 
     /// <summary>The tree of a layer, and whether it has been flushed to disk; null where no snapshot has it to share.</summary>
     /// <param name="connection">The database.</param>

@@ -58,8 +58,7 @@ internal sealed class OverlayDriver : TreeDriver
             int errno = Sys.Status(null, tree.Parent, out EntryStatus status);
             if (errno != 0)
                 throw Failure("Reading the owner of the parent's tree", tree.Parent, errno);
-            if (status is not { UserId: 0, GroupId: 0 } || Sys.EffectiveUserId != 0)
-                Check(Sys.SetOwner(files, status.UserId, status.GroupId));
+            Check(Sys.SetOwner(files, status.UserId, status.GroupId));
             mode = status.Permissions;
         }
         // After the owner, as changing that clears set-id bits; and in any case, as the umask has had its way with mkdir.

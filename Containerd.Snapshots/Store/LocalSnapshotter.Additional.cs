@@ -39,29 +39,30 @@ public abstract partial class LocalSnapshotter
         record with { Tree = record.Tree is { } tree ? tree with { Place = tree.Place ?? store.Path, IsForeign = true } : null };
 
     /// <summary>Makes rows of a chain of another store, so that snapshots of this one can refer to it; gives the topmost.</summary>
-    private SnapshotRecord? Borrow(MetadataConnection connection, List<SnapshotRecord> chain)
+    private KnownParent? Borrow(MetadataConnection connection, List<SnapshotRecord> chain)
     {
-        SnapshotRecord? below = null;
+        SnapshotRow? below = null;
         for (int i = chain.Count - 1; i >= 0; i--)
         {
             SnapshotRecord record = chain[i];
+            string name = record.Info.Name;
             // A name that this store has means its own, as everywhere.
-            if (SnapshotTable.Find(connection, record.Info.Name) is { } known)
+            SnapshotRow? known = SnapshotTable.FindRow(connection, name);
+            if (known is { Kind: not SnapshotKind.Committed })
             {
-                if (known.Kind != SnapshotKind.Committed)
-                {
-                    throw new ContainerdException(
-                        ErrorKind.InvalidArgument, $"The parent '{Excerpt.Of(record.Info.Name)}' is {Describe(known.Kind)} in '{Excerpt.Of(_root.Path)}', which counts before the additional stores.")
-                    { Subject = record.Info.Name };
-                }
-                below = known;
-                continue;
+                throw new ContainerdException(
+                    ErrorKind.InvalidArgument, $"The parent '{Excerpt.Of(name)}' is {Describe(known.Value.Kind)} in '{Excerpt.Of(_root.Path)}', which counts before the additional stores.")
+                { Subject = name };
             }
-            long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, 0));
-            SnapshotTable.Insert(connection, record.Info, below?.Id, tree, IdMappings.None);
-            below = SnapshotTable.Find(connection, record.Info.Name);
+            if (known is null)
+            {
+                long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, 0));
+                SnapshotTable.TryInsert(connection, record.Info, below?.Id, tree, IdMappings.None);
+                known = SnapshotTable.FindRow(connection, name);
+            }
+            below = known;
         }
-        return below;
+        return below is { } top ? new KnownParent(top, SnapshotTable.Chain(connection, top.Id)) : null;
     }
 
     private static long BorrowTree(MetadataConnection connection, TreeRecord tree, TreeMeasure measure)
@@ -79,8 +80,8 @@ public abstract partial class LocalSnapshotter
         if (parent is null)
             throw new ContainerdException(ErrorKind.PermissionDenied, $"Making the empty view '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only.") { Subject = key };
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
-        List<TreeRecord> chain = _metadata.ReadConsistent(connection =>
-            FindParentOfNew(connection, key, parent, borrowed) is { } below ? SnapshotTable.Chain(connection, below.Id) : borrowed.ConvertAll(record => record.Tree!.Value));
+        IReadOnlyList<TreeRecord> chain = _metadata.ReadConsistent(connection =>
+            FindParentOfNew(connection, key, parent, borrowed, null)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));
         DateTimeOffset now = _timeProvider.GetUtcNow();
         var info = new SnapshotInfo { Name = key, Kind = SnapshotKind.View, Parent = parent, Labels = Copy(options?.Labels), CreatedAt = now, UpdatedAt = now };
         var view = new MemoryView(info, _driver.Mounts(new TreeStack(_root.Path, SnapshotKind.View, null, chain, mappings)));

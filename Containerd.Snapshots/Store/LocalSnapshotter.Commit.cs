@@ -43,13 +43,14 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
 
         // The long work, outside any transaction (S-24) and before the name appears (L-12).
-        (SnapshotRecord active, List<TreeRecord> chain, TreeRecord? earlier) = _metadata.ReadConsistent(connection =>
+        (SnapshotRow active, TreeRecord tree, List<TreeRecord> chain, TreeRecord? earlier) = _metadata.ReadToWrite(connection =>
         {
-            (SnapshotRecord record, SnapshotRecord? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
-            List<TreeRecord> beneath = below is not null ? SnapshotTable.Chain(connection, below.Id) : borrowed.ConvertAll(one => one.Tree!.Value);
-            return (record, beneath, FindShared(connection, sharedAs, record, beneath.Count > 0));
+            (SnapshotRow row, Parent? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+            // Whose trees are stacked needs to see what is beneath only to be fitted onto it.
+            bool needsChain = !_driver.Stacks || row.ParentId is null;
+            List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below.Value.Id) : borrowed.ConvertAll(one => one.Tree!.Value);
+            return (row, TreeTable.Find(connection, row.TreeId!.Value)!.Value, beneath, FindShared(connection, sharedAs, row, below is not null || borrowed.Count > 0));
         });
-        TreeRecord tree = active.Tree!.Value;
         CheckBoot(key, tree);
         if (options.Parent is not null && active.ParentId is null)
         {
@@ -111,9 +112,10 @@ public abstract partial class LocalSnapshotter
         (SnapshotInfo info, bool isReplaced) = await _metadata.WriteAsync(
             connection =>
             {
-                (SnapshotRecord record, SnapshotRecord? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
-                below ??= Borrow(connection, borrowed);
-                if (record.Tree?.Id != tree.Id)
+                (SnapshotRow row, Parent? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+                if (below is null && Borrow(connection, borrowed) is { } lent)
+                    below = new Parent(lent.Row.Id, options.Parent!);
+                if (row.TreeId != tree.Id)
                 {
                     // Removed and prepared again meanwhile: what was measured is another tree.
                     throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
@@ -121,19 +123,19 @@ public abstract partial class LocalSnapshotter
                 if (lost is { } shared)
                     TreeTable.StopSharing(connection, shared);
 
-                long kept = FindShared(connection, sharedAs, record, below is not null)?.Id ?? home;
+                long kept = FindShared(connection, sharedAs, row, below is not null)?.Id ?? home;
                 var committed = new SnapshotInfo
                 {
                     Name = name,
                     Kind = SnapshotKind.Committed,
-                    Parent = below?.Info.Name,
+                    Parent = below?.Name,
                     Labels = options.Labels,
                     CreatedAt = now,
                     UpdatedAt = now,
                 };
                 if (kept == home && home != tree.Id)
                     TreeTable.Insert(connection, home, null, tree.KeepsDeletions, null);
-                SnapshotTable.Commit(connection, record.Id, committed, below?.Id, kept);
+                SnapshotTable.Commit(connection, row, committed, below?.Id, kept);
                 if (kept == home)
                 {
                     // Of its own kind another may be shared that did not fit here.
@@ -164,9 +166,9 @@ public abstract partial class LocalSnapshotter
     {
         string layer = diffId.ToString();
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
-        (TreeRecord Tree, bool Synced)? found = _metadata.ReadConsistent(connection =>
+        (TreeRecord Tree, bool Synced)? found = _metadata.ReadToWrite(connection =>
         {
-            FindParentForName(connection, name, parent, borrowed);
+            FindParentOfNew(connection, name, parent, borrowed, null);
             return TreeTable.FindByDiffId(connection, layer, overParent: parent is not null);
         });
         if (found is { } own && !Directory.Exists(FilesOf(own.Tree)))
@@ -185,7 +187,7 @@ public abstract partial class LocalSnapshotter
         SnapshotInfo? adopted = await _metadata.WriteAsync(
             connection =>
             {
-                SnapshotRecord? below = FindParentForName(connection, name, parent, borrowed) ?? Borrow(connection, borrowed);
+                KnownParent? below = FindParentOfNew(connection, name, parent, borrowed, null) ?? Borrow(connection, borrowed);
                 long tree;
                 if (foreign is { } lent)
                     tree = BorrowTree(connection, lent.Tree, lent.Measure);
@@ -196,7 +198,7 @@ public abstract partial class LocalSnapshotter
                 if (flushes)
                     TreeTable.MarkSynced(connection, tree);
                 var info = new SnapshotInfo { Name = name, Kind = SnapshotKind.Committed, Parent = parent, Labels = labels, CreatedAt = now, UpdatedAt = now };
-                SnapshotTable.Insert(connection, info, below?.Id, tree, IdMappings.None);
+                SnapshotTable.TryInsert(connection, info, below?.Row.Id, tree, IdMappings.None);
                 return info;
             },
             cancellationToken).ConfigureAwait(false);
@@ -218,30 +220,26 @@ public abstract partial class LocalSnapshotter
     }
 
     /// <summary>The tree that is kept for a layer already, and can take the place of this snapshot's own; null where there is none.</summary>
-    private static TreeRecord? FindShared(MetadataConnection connection, string? sharedAs, SnapshotRecord record, bool overParent) =>
-        sharedAs is not null && TreeTable.FindByDiffId(connection, sharedAs, overParent) is { } found && found.Tree.Id != record.Tree?.Id ? found.Tree : null;
+    private static TreeRecord? FindShared(MetadataConnection connection, string? sharedAs, SnapshotRow active, bool overParent) =>
+        sharedAs is not null && TreeTable.FindByDiffId(connection, sharedAs, overParent) is { } found && found.Tree.Id != active.TreeId ? found.Tree : null;
 
     /// <summary>The active snapshot to commit, and its parent, null where it has none or is to be borrowed; throws where it cannot be, in the order of S-3.</summary>
-    private (SnapshotRecord Active, SnapshotRecord? Parent) FindForCommit(
+    private (SnapshotRow Active, Parent? Below) FindForCommit(
         MetadataConnection connection, string name, string key, string? parent, List<SnapshotRecord> borrowed)
     {
         if (SnapshotTable.Exists(connection, name) || IsAdditional(name))
             throw Taken(name);
-        SnapshotRecord record = SnapshotTable.Find(connection, key) ?? throw Missing("active snapshot", key);
-        if (record.Kind != SnapshotKind.Active)
+        SnapshotRow active = SnapshotTable.FindRow(connection, key) ?? throw Missing("active snapshot", key);
+        if (active.Kind != SnapshotKind.Active)
         {
-            throw new ContainerdException(ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}': it is {Describe(record.Kind)}, not active.") { Subject = key };
+            throw new ContainerdException(ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}': it is {Describe(active.Kind)}, not active.") { Subject = key };
         }
-        if (parent is null || parent == record.Info.Parent)
-        {
-            return record.Info.Parent is null
-                ? (record, null)
-                : (record, SnapshotTable.Find(connection, record.Info.Parent) ?? throw Missing("parent snapshot", record.Info.Parent));
-        }
-        if (record.Info.Parent is not null)
+        if (parent is null || parent == active.Parent)
+            return (active, active.ParentId is { } id ? new Parent(id, active.Parent!) : null); // the database lets no parent vanish
+        if (active.Parent is not null)
         {
             throw new ContainerdException(
-                ErrorKind.InvalidArgument, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared on '{Excerpt.Of(record.Info.Parent)}'.")
+                ErrorKind.InvalidArgument, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared on '{Excerpt.Of(active.Parent)}'.")
             { Subject = key };
         }
         if (!Capabilities.HasFlag(SnapshotterCapabilities.Rebase))
@@ -251,24 +249,19 @@ public abstract partial class LocalSnapshotter
                 $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared without a parent, and this snapshotter cannot rebase (capability {nameof(SnapshotterCapabilities.Rebase)}).")
             { Subject = key };
         }
-        SnapshotRecord? below = SnapshotTable.Find(connection, parent);
+        SnapshotRow? below = SnapshotTable.FindRow(connection, parent);
         if (below is null && borrowed.Count == 0)
             throw Missing("parent snapshot", parent);
         if (below is { Kind: not SnapshotKind.Committed })
         {
             throw new ContainerdException(
-                ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': that is {Describe(below.Kind)}, not committed.")
+                ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': that is {Describe(below.Value.Kind)}, not committed.")
             { Subject = parent };
         }
-        return (record, below);
+        return (active, below is { } found ? new Parent(found.Id, parent) : null);
     }
 
-    private SnapshotRecord? FindParentForName(MetadataConnection connection, string name, string? parent, List<SnapshotRecord> borrowed)
-    {
-        if (SnapshotTable.Exists(connection, name) || IsAdditional(name))
-            throw Taken(name);
-        return FindParentOfNew(connection, name, parent, borrowed);
-    }
+    private readonly record struct Parent(long Id, string Name);
 
     private static void CheckBoot(string key, TreeRecord tree)
     {

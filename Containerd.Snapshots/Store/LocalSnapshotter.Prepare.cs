@@ -4,6 +4,8 @@ namespace Containerd.Snapshots;
 
 public abstract partial class LocalSnapshotter
 {
+    private readonly KnownParents _known = new();
+
     /// <inheritdoc/>
     public Task<IReadOnlyList<Mount>> PrepareAsync(
         string key, string? parent = null, SnapshotOptions? options = null, CancellationToken cancellationToken = default) =>
@@ -33,36 +35,55 @@ public abstract partial class LocalSnapshotter
         var creation = new Creation(kind, key, parent, Copy(options?.Labels), mappings, options is { IsLayer: true } && parent is null, options?.Progress);
         return await Task.Run(
             () => kind == SnapshotKind.View && parent is not null
-                ? RecordAsync(creation, BorrowableChain(parent), null, cancellationToken)
+                ? ViewTreeAsync(creation, parent, cancellationToken)
                 : CreateWithTreeAsync(creation, cancellationToken),
             cancellationToken).ConfigureAwait(false);
     }
 
+    private async Task<IReadOnlyList<Mount>> ViewTreeAsync(Creation creation, string parent, CancellationToken cancellationToken) =>
+        (await RecordAsync(creation, BorrowableChain(parent), _known.Find(parent), null, cancellationToken).ConfigureAwait(false))!;
+
     private async Task<IReadOnlyList<Mount>> CreateWithTreeAsync(Creation creation, CancellationToken cancellationToken)
     {
-        // What cannot succeed is told before a directory is made; the transaction looks again.
         List<SnapshotRecord> borrowed = BorrowableChain(creation.Parent);
-        SnapshotRecord? below = _metadata.ReadConsistent(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed)) ?? borrowed.FirstOrDefault();
+        while (true)
+        {
+            // What cannot succeed is told before a directory is made, unless the parent is known; the transaction looks in any case.
+            KnownParent? known = creation.Parent is null ? null : _known.Find(creation.Parent);
+            if (known is null)
+                known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, null));
+            IReadOnlyList<Mount>? mounts = await CreateOnAsync(creation, borrowed, known, cancellationToken).ConfigureAwait(false);
+            if (mounts is not null)
+                return mounts;
+            _known.Forget(creation.Parent!); // another is of its name now
+        }
+    }
+
+    /// <summary>Makes a tree and records it; null where the parent is not the one that is known.</summary>
+    private async Task<IReadOnlyList<Mount>?> CreateOnAsync(Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, CancellationToken cancellationToken)
+    {
         // What becomes a layer is made where layers are, so that committing moves nothing.
         bool isApart = creation.Kind == SnapshotKind.Active && !creation.IsLayer && _places.Writable is not null;
         TreePlace place = isApart ? _places.Writable!.Value.Place : _places.Own;
+        TreeRecord? parentTree = known?.Trees[0] ?? (borrowed.Count > 0 ? borrowed[0].Tree : null);
         long id = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+        bool isUsed = false;
         try
         {
             place.Make(id);
             Reached?.Invoke(StoreStep.TreeBegun);
-            string? parentFiles = below?.Tree is { } beneath ? FilesOf(beneath) : null;
-            _driver.Make(place, id, new NewTree(parentFiles, creation.Kind == SnapshotKind.Active, creation.Progress), cancellationToken);
+            _driver.Make(place, id, new NewTree(parentTree is { } beneath ? FilesOf(beneath) : null, creation.Kind == SnapshotKind.Active, creation.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMade);
-            return await RecordAsync(creation, borrowed, (id, isApart ? _places.Writable!.Value.Row : null), cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            Abandon(place, id);
-            throw;
+            var tree = new TreeRecord(
+                id, isApart ? place.Path : null, IsForeign: false, id, KeepsDeletions: creation.Parent is not null || creation.IsLayer, HasDeletions: true, _driver.IsVolatile ? BootId : null);
+            IReadOnlyList<Mount>? mounts = await RecordAsync(creation, borrowed, known, tree, cancellationToken).ConfigureAwait(false);
+            isUsed = mounts is not null;
+            return mounts;
         }
         finally
         {
+            if (!isUsed)
+                Abandon(place, id);
             _ids.Done(id);
         }
     }
@@ -82,42 +103,56 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private async Task<IReadOnlyList<Mount>> RecordAsync(
-        Creation creation, List<SnapshotRecord> borrowed, (long Id, long? Place)? tree, CancellationToken cancellationToken)
+    /// <summary>Makes the rows; null where a tree was made and the parent is not the one that is known.</summary>
+    private async Task<IReadOnlyList<Mount>?> RecordAsync(
+        Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, TreeRecord? tree, CancellationToken cancellationToken)
     {
         DateTimeOffset now = _timeProvider.GetUtcNow();
-        (TreeRecord? own, List<TreeRecord> parents) = await _metadata.WriteAsync(
+        var info = new SnapshotInfo { Name = creation.Key, Kind = creation.Kind, Parent = creation.Parent, Labels = creation.Labels, CreatedAt = now, UpdatedAt = now };
+        (bool isStale, KnownParent? below) = await _metadata.WriteAsync(
             connection =>
             {
-                SnapshotRecord? below = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed) ?? Borrow(connection, borrowed);
+                KnownParent? found = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, known) ?? Borrow(connection, borrowed);
+                if (tree is not null && known is not null && found != known)
+                    return (true, null);
                 if (tree is { } made)
-                    TreeTable.Insert(connection, made.Id, made.Place, below is not null || creation.IsLayer, _driver.IsVolatile ? BootId : null);
-                var info = new SnapshotInfo { Name = creation.Key, Kind = creation.Kind, Parent = creation.Parent, Labels = creation.Labels, CreatedAt = now, UpdatedAt = now };
-                SnapshotTable.Insert(connection, info, below?.Id, tree?.Id, creation.Mappings);
-                return (tree is { } inserted ? TreeTable.Find(connection, inserted.Id) : null, below is null ? [] : SnapshotTable.Chain(connection, below.Id));
+                    TreeTable.Insert(connection, made.Id, made.Place is null ? null : _places.Writable!.Value.Row, made.KeepsDeletions, made.Boot);
+                return SnapshotTable.TryInsert(connection, info, found?.Row.Id, tree?.Id, creation.Mappings) ? (false, found) : throw Taken(creation.Key);
             },
             cancellationToken).ConfigureAwait(false);
+        if (isStale)
+            return null;
         Reached?.Invoke(StoreStep.SnapshotRecorded);
-        return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, own, parents, creation.Mappings));
+        if (below is not null)
+            _known.Add(creation.Parent!, below);
+        return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, tree, below?.Trees ?? [], creation.Mappings));
     }
 
     /// <summary>The parent of a snapshot to be made, null where it has none or is to be borrowed; throws where it cannot be made (S-2).</summary>
-    private SnapshotRecord? FindParentOfNew(MetadataConnection connection, string key, string? parent, List<SnapshotRecord> borrowed)
+    /// <param name="connection">The database.</param>
+    /// <param name="key">The key or name of the new snapshot.</param>
+    /// <param name="parent">The parent's name.</param>
+    /// <param name="borrowed">The parent's chain, where another store has it.</param>
+    /// <param name="known">What may be known of the parent; given back where it still holds.</param>
+    private KnownParent? FindParentOfNew(MetadataConnection connection, string key, string? parent, List<SnapshotRecord> borrowed, KnownParent? known)
     {
-        SnapshotRecord? below = null;
+        KnownParent? below = null;
         if (parent is not null)
         {
-            below = SnapshotTable.Find(connection, parent);
-            if (below is null && borrowed.Count == 0)
+            SnapshotRow? row = SnapshotTable.FindRow(connection, parent);
+            if (row is null && borrowed.Count == 0)
                 throw Missing("parent snapshot", parent);
-            if (below is { Kind: not SnapshotKind.Committed })
+            if (row is { Kind: not SnapshotKind.Committed })
             {
                 throw new ContainerdException(
-                    ErrorKind.InvalidArgument, $"Making snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent)}' is {Describe(below.Kind)}, not committed.")
+                    ErrorKind.InvalidArgument, $"Making snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent)}' is {Describe(row.Value.Kind)}, not committed.")
                 { Subject = parent };
             }
+            if (row is { } found)
+                below = known?.Row == found ? known : new KnownParent(found, SnapshotTable.Chain(connection, found.Id));
         }
-        return SnapshotTable.Exists(connection, key) || IsAdditional(key) ? throw Taken(key) : below;
+        // Of a known parent the new row itself tells whether the name is free.
+        return (known is null && SnapshotTable.Exists(connection, key)) || IsAdditional(key) ? throw Taken(key) : below;
     }
 
     private void CheckCapability(string key, SnapshotterCapabilities needed, string what)

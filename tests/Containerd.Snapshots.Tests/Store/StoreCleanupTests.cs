@@ -29,7 +29,7 @@ public class StoreCleanupTests : StoreTest
     public async Task A_snapshot_recorded_while_garbage_is_looked_for_is_left_alone()
     {
         await using var maker = new OverlaySnapshotter(Root);
-        await using var cleaner = new OverlaySnapshotter(Root);
+        await using var cleaner = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, CleansInBackground = false });
         IReadOnlyList<Mount> mounts = [];
         cleaner.Reached = step =>
         {

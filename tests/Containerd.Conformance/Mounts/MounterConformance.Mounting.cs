@@ -206,16 +206,16 @@ public abstract partial class MounterConformance
         Assert.That(MountsBeneath(target), Is.Empty);
     }
 
-    private OverlayMount NewOverlay()
+    private OverlayMount NewOverlay(string parent = "")
     {
-        string top = NewDirectory("top", "topmost"), bottom = NewDirectory("bottom", "below");
+        string top = NewDirectory(parent + "top", "topmost"), bottom = NewDirectory(parent + "bottom", "below");
         File.WriteAllText(Path.Join(top, "both"), "top");
         File.WriteAllText(Path.Join(bottom, "both"), "bottom");
         return new OverlayMount
         {
             LowerDirectories = ImmutableArray.Create(top, bottom),
-            UpperDirectory = NewDirectory("upper"),
-            WorkDirectory = NewDirectory("work"),
+            UpperDirectory = NewDirectory(parent + "upper"),
+            WorkDirectory = NewDirectory(parent + "work"),
         };
     }
 }

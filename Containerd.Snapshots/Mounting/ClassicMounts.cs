@@ -13,7 +13,10 @@ internal sealed class ClassicMounts(MountSettings settings)
     /// <summary>Mounts at a place.</summary>
     public void MountAt(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached)
     {
-        Make(request, place);
+        if (request.FuseHelper is null)
+            Make(request, place);
+        else
+            RunHelper(request, place, reopen);
         if (request.IsRemount)
             return;
 
@@ -38,13 +41,24 @@ internal sealed class ClassicMounts(MountSettings settings)
         }
     }
 
+    // What the helper mounts before it fails, or is killed because it takes too long, must not stay.
+    private static void RunHelper(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen)
+    {
+        try
+        {
+            request.FuseHelper!.Mount(request, new FileInfo(Sys.PathOf(place)).LinkTarget!);
+        }
+        catch (ContainerdException failure)
+        {
+            using SafeFileHandle now = reopen();
+            if (MountTable.IdOf(now) != MountTable.IdOf(place))
+                MountPlace.Rollback([now], failure);
+            throw;
+        }
+    }
+
     private void Make(MountRequest request, SafeFileHandle place)
     {
-        if (request.FuseHelper is { } helper)
-        {
-            helper.Mount(request, new FileInfo(Sys.PathOf(place)).LinkTarget!);
-            return;
-        }
         // A bind takes no other flag; the rest follows by remounting.
         ulong flags = request.IsBind && !request.IsRemount ? request.Flag & (Sys.MS_BIND | Sys.MS_REC) : request.Flag;
         if (request.Overlay is not null)

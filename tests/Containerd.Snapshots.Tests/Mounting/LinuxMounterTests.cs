@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Containerd.Conformance;
 
 namespace Containerd.Snapshots;
@@ -148,5 +149,69 @@ public class LinuxMounterTests
             UpperDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-upper")).FullName,
             WorkDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-work")).FullName,
         };
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void Flags_that_a_user_namespace_locks_stay(MountApi api)
+    {
+        string source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", "noexec", "noatime"] }], source);
+        using Process child = Process.Start(new ProcessStartInfo(
+            "unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", "restrict", source, target, api.ToString()])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        string output = child.StandardOutput.ReadToEnd(), error = child.StandardError.ReadToEnd();
+        child.WaitForExit();
+        Assert.That(child.ExitCode, Is.Zero, error);
+        Assert.That(output.Trim().Split(','), Is.SupersetOf(new[] { "ro", "nosuid", "nodev", "noexec", "noatime" }));
+    }
+
+    [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("fusermount3"), RequiresFileSystem("fuse")]
+    public void A_fuse_mount_goes_by_the_helper_too()
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        new LinuxMounter().Mount([NewOverlay(1, "x").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
+        Assert.That(FuseUnmounting.IsFuse(target));
+        Assert.That(FuseUnmounting.IsFuse(_directory), Is.False);
+        Assert.That(FuseUnmounting.Unmount(target, lazily: false), Is.Null);
+        Assert.That(MountTable.Read().At(target), Is.Empty);
+        Assert.That(FuseUnmounting.Unmount(target, lazily: true), Does.Contain("fusermount"));
+    }
+
+    [Test]
+    public void A_missing_helper_is_named_with_its_package()
+    {
+        Assert.That(HelperProgram.Find("mount.no-such-helper"), Is.Null);
+        var helper = new FuseHelper(["mount.no-such-helper"], "x");
+        MountRequest request = MountRequest.ParseAll([new Mount { Type = "fuse.x", Source = "x" }])[0];
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => helper.Mount(request, _directory))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(failure.Message, Does.Contain("fuse3"));
+    }
+
+    [Test]
+    public void A_helper_that_takes_too_long_is_killed_and_what_it_says_is_bounded()
+    {
+        (int? exitCode, string error) = HelperProgram.Run("/bin/sh", ["-c", "yes no | head -c 1000000 >&2; sleep 60"], TimeSpan.FromSeconds(1));
+        Assert.That(exitCode, Is.Null);
+        Assert.That(error, Has.Length.InRange(1000, 2100));
+    }
+
+    [Test, RequiresFileSystem("squashfs"), RequiresProgram("mksquashfs")]
+    public void A_squashfs_image_is_mounted()
+    {
+        string content = Directory.CreateDirectory(Path.Join(_directory, "content")).FullName, image = Path.Join(_directory, "image");
+        File.WriteAllText(Path.Join(content, "file"), "");
+        using Process tool = Process.Start(new ProcessStartInfo("mksquashfs", [content, image, "-quiet", "-no-progress"]))!;
+        tool.WaitForExit();
+        foreach (MountApi api in Enum.GetValues<MountApi>())
+        {
+            using IDetachedMount tree = new LinuxMounter(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") })
+                .MountDetached([new Mount { Type = "squashfs", Source = image, Options = ["loop"] }]);
+            Assert.That(File.Exists(Path.Join(tree.Path, "file")));
+        }
     }
 }

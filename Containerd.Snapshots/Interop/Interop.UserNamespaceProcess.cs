@@ -28,6 +28,9 @@ internal static partial class Interop
         private const int SignalSetBytes = 128; // sigset_t
         private const int SigInfoBytes = 128; // siginfo_t
 
+        // The same library that the calls below are bound to.
+        private static readonly nint Sleep = NativeLibrary.GetExport(NativeLibrary.Load("libc", typeof(Interop).Assembly, null), "sleep");
+
         private readonly int _id;
         private void* _stack;
 
@@ -43,8 +46,7 @@ internal static partial class Interop
         /// <summary>Starts the process; null and the error where the kernel refuses the namespace.</summary>
         public static UserNamespaceProcess? TryStart(out int errno)
         {
-            // Resolved before any signal is blocked.
-            nint sleep = NativeLibrary.GetExport(NativeLibrary.Load("libc", typeof(Interop).Assembly, null), "sleep");
+            nint sleep = Sleep;
             byte* stack = (byte*)NativeMemory.AlignedAlloc(StackBytes, 16);
             byte* all = stackalloc byte[SignalSetBytes];
             byte* before = stackalloc byte[SignalSetBytes];

@@ -27,10 +27,12 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
     public TemporaryTree NewTree()
     {
         string path = directory ?? DefaultDirectory();
-        using SafeFileHandle outside = OpenDirectory(path);
-        using SafeFileHandle held = Sys.TryOpen(outside, LockName, LibC.O_RDWR | LibC.O_CREAT | LibC.O_NOFOLLOW, out int errno)
+        using SafeFileHandle before = OpenDirectory(path);
+        using SafeFileHandle held = Sys.TryOpen(before, LockName, LibC.O_RDWR | LibC.O_CREAT | LibC.O_NOFOLLOW, out int errno)
             ?? throw Failure("Opening the lock of the temporary mounts in", path, errno);
         Sys.AwaitLock(held, path);
+        // Whoever had the lock until now may have mounted the directory on itself.
+        using SafeFileHandle outside = OpenDirectory(path);
         SafeFileHandle root = MakePrivate(path, outside);
         try
         {

@@ -77,6 +77,18 @@ internal sealed class TemporaryTree : IDisposable
     /// <returns>What keeps it; null when it is gone.</returns>
     public static string? Remove(SafeFileHandle root, string name, bool lazily)
     {
+        try
+        {
+            return TryRemove(root, name, lazily);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+
+    private static string? TryRemove(SafeFileHandle root, string name, bool lazily)
+    {
         int errno;
         using (SafeFileHandle? directory = Sys.TryOpen(root, name, LibC.O_RDONLY | LibC.O_DIRECTORY | LibC.O_NOFOLLOW, out errno))
         {
@@ -101,13 +113,23 @@ internal sealed class TemporaryTree : IDisposable
         // By path, and without a handle of what is mounted, which would keep it busy.
         string path = System.IO.Path.Join(new FileInfo(Sys.PathOf(directory)).LinkTarget, place);
         int errno;
-        // Deepest first, and all mounts that are stacked on one place.
-        foreach (MountTableEntry entry in MountTable.Read().At(path))
+        if (!lazily)
         {
-            errno = Sys.Unmount(entry.Path, Sys.UMOUNT_NOFOLLOW | (lazily ? Sys.MNT_DETACH : 0));
-            if (errno is not (0 or EINVAL or ENOENT))
-                return $"unmounting '{Excerpt.Of(entry.Path)}': {Describe(errno)}";
+            foreach (MountTableEntry entry in MountTable.Read().At(path))
+            {
+                errno = Sys.Unmount(entry.Path, Sys.UMOUNT_NOFOLLOW);
+                if (errno is not (0 or EINVAL or ENOENT))
+                    return $"unmounting '{Excerpt.Of(entry.Path)}': {Describe(errno)}";
+            }
         }
+        // Everything that is stacked on the place. Lazily a mount takes along what is mounted beneath it.
+        do
+        {
+            errno = Sys.Unmount(path, Sys.UMOUNT_NOFOLLOW | (lazily ? Sys.MNT_DETACH : 0));
+        }
+        while (errno == 0);
+        if (errno is not (EINVAL or ENOENT))
+            return $"unmounting '{Excerpt.Of(path)}': {Describe(errno)}";
         errno = Sys.Unlink(directory, place, isDirectory: true);
         return errno is 0 or ENOENT ? null : $"removing the empty directory '{place}': {Describe(errno)}";
     }

@@ -59,6 +59,26 @@ public abstract partial class MounterConformance
         Assert.That(MountsBeneath(target), Is.Empty);
     }
 
+    /// <summary>A mount whose server has died is unmounted as any other.</summary>
+    [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("mount.fuse3"), RequiresFileSystem("fuse")]
+    public void FuseIsUnmountedWithoutItsServer()
+    {
+        string target = NewDirectory("target");
+        OverlayMount overlay = NewOverlay();
+        Mount mount = FuseOverlay(overlay, "fuse3");
+        if (RefusesFuse(mount, target))
+            return;
+        Mounter.Mount([mount], target);
+        foreach (string server in ServersOf(overlay))
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(int.Parse(Path.GetFileName(server), null));
+            process.Kill();
+        }
+        AssertNoServer(overlay);
+        Mounter.Unmount(target, UnmountOptions.Recursive);
+        Assert.That(MountsBeneath(target), Is.Empty);
+    }
+
     private static Mount FuseOverlay(OverlayMount overlay, string prefix) =>
         overlay.ToMount() with { Type = $"{prefix}.fuse-overlayfs" };
 
@@ -70,8 +90,9 @@ public abstract partial class MounterConformance
         return true;
     }
 
-    private static void AssertNoServer(OverlayMount overlay) => Assert.That(
-        () => Directory.GetDirectories("/proc").Where(process => char.IsAsciiDigit(Path.GetFileName(process)[0]))
-            .Count(process => TextOf($"{process}/cmdline").Contains($"upperdir={overlay.UpperDirectory}", StringComparison.Ordinal)),
-        Is.Zero.After(5000, 20));
+    private static void AssertNoServer(OverlayMount overlay) => Assert.That(() => ServersOf(overlay), Is.Empty.After(5000, 20));
+
+    private static List<string> ServersOf(OverlayMount overlay) => [.. Directory.GetDirectories("/proc")
+        .Where(process => char.IsAsciiDigit(Path.GetFileName(process)[0])
+            && TextOf($"{process}/cmdline").Contains($"upperdir={overlay.UpperDirectory}", StringComparison.Ordinal))];
 }

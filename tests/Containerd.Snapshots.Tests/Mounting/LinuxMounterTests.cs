@@ -157,8 +157,24 @@ public class LinuxMounterTests
     {
         string source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
         new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", "noexec", "noatime"] }], source);
+        string output = RunInUserNamespace("restrict", source, target, api.ToString());
+        Assert.That(output.Trim().Split(','), Is.SupersetOf(new[] { "ro", "nosuid", "nodev", "noexec", "noatime" }));
+    }
+
+    [TestCase("10", "65534 65534"), RequiresKernel(6, 15)]
+    [TestCase("0", "ResourceExhausted")]
+    public void Ids_are_mapped_in_a_user_namespace_too_where_that_may_make_another(string limit, string expected)
+    {
+        string output = RunInUserNamespace("map", _directory, limit);
+        Assert.That(output, Does.StartWith(expected));
+        if (limit == "0")
+            Assert.That(output, Does.Contain("user.max_user_namespaces"));
+    }
+
+    private static string RunInUserNamespace(params string[] arguments)
+    {
         using Process child = Process.Start(new ProcessStartInfo(
-            "unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", "restrict", source, target, api.ToString()])
+            "unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -166,7 +182,7 @@ public class LinuxMounterTests
         string output = child.StandardOutput.ReadToEnd(), error = child.StandardError.ReadToEnd();
         child.WaitForExit();
         Assert.That(child.ExitCode, Is.Zero, error);
-        Assert.That(output.Trim().Split(','), Is.SupersetOf(new[] { "ro", "nosuid", "nodev", "noexec", "noatime" }));
+        return output;
     }
 
     [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("fusermount3"), RequiresFileSystem("fuse")]

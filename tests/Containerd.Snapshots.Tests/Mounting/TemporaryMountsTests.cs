@@ -122,7 +122,7 @@ public class TemporaryMountsTests
             File.WriteAllText(Path.Join(tree.Path, "inner/mine"), $"{i}");
             Assert.That(File.ReadAllText(Path.Join(tree.Path, "inner/mine")), Is.EqualTo($"{i}"));
         });
-        Assert.That(Trees(), Is.Empty);
+        Assert.That(Trees(), Is.Empty, string.Join('\n', _log.Messages));
         Assert.That(MountTable.Read().At(_temporary), Has.Count.EqualTo(1));
     }
 

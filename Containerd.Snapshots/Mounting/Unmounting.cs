@@ -48,9 +48,16 @@ internal static class Unmounting
                         Errno = errno,
                     };
                 case EPERM:
+                    string fuse = "";
+                    if (FuseUnmounting.IsFuse(path))
+                    {
+                        if (FuseUnmounting.Unmount(path, (flags & Sys.MNT_DETACH) != 0) is not { } problem)
+                            return true;
+                        fuse = $" By the helper of FUSE: {problem}.";
+                    }
                     throw new ContainerdException(
                         ErrorKind.PermissionDenied,
-                        $"Unmounting '{Excerpt.Of(path)}': {Describe(errno)}. It needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.")
+                        $"Unmounting '{Excerpt.Of(path)}': {Describe(errno)}.{fuse} It needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.")
                     { Subject = path, Errno = errno };
                 default:
                     throw Failure("Unmounting", path, errno);

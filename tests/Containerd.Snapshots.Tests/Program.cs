@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Containerd.Snapshots;
 
-/// <summary>The process that a test starts beside itself: <c>kill ROOT STEP VERB</c> or <c>race ROOT SEED COUNT</c>.</summary>
+/// <summary>The process that a test starts beside itself: <c>kill ROOT STEP VERB</c> or <c>race ROOT SEED COUNT</c>, or <c>mount …</c>.</summary>
 public static class Program
 {
     public static async Task<int> Main(string[] args)
@@ -16,6 +16,8 @@ public static class Program
             case ["race", string root, string seed, string count]:
                 await StoreRace.RunAsync(root, int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
                 return 0;
+            case ["mount", .. string[] rest]:
+                return MountChild.Run(rest);
             default:
                 await Console.Error.WriteLineAsync("This assembly is run by its tests.");
                 return 2;

@@ -26,7 +26,7 @@ internal sealed class NativeDriver : TreeDriver
             throw Failure("Making the tree", place.FilesOf(id), errno);
         if (tree.Parent is not null)
         {
-            TreeCopy.Copy(tree.Parent, place.FilesOf(id), tree.Progress, cancellationToken);
+            new FileTreeCopier().Copy(tree.Parent, place.FilesOf(id), null, CopyingProgress.Of(tree.Progress), cancellationToken);
             return;
         }
         using SafeFileHandle files = place.OpenFiles(id);

@@ -72,7 +72,7 @@ public abstract partial class LocalSnapshotter
         try
         {
             _places.Own.Make(home);
-            TreeCopy.Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), options.Progress, cancellationToken);
+            new FileTreeCopier().Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMoved);
             SnapshotInfo info = await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false);
             Trash(place, tree.Directory);

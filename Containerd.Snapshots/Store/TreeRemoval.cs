@@ -20,9 +20,12 @@ internal static class TreeRemoval
     /// <param name="name">The entry.</param>
     /// <param name="subject">Its path, for messages.</param>
     /// <param name="cancellationToken">Stops between two directories; the rest stays.</param>
-    public static void Remove(SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken)
+    public static void Remove(SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken) =>
+        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken);
+
+    /// <summary>Deletes an entry whose name is any bytes, with a NUL behind them.</summary>
+    public static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken)
     {
-        byte[] terminatedName = Encoding.UTF8.GetBytes(name + "\0");
         using SafeFileHandle? top = Open(parent, terminatedName, subject);
         if (top is not null)
         {

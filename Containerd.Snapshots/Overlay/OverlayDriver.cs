@@ -42,6 +42,8 @@ internal sealed class OverlayDriver : TreeDriver
         OverlayEnvironment.Probe(_mounter, directory, _options);
         // Whiteouts of layers with nothing beneath are made by the applier, and only the initial user namespace makes devices (S-4).
         _capabilities = UserNamespace.IsInside ? SnapshotterCapabilities.None : SnapshotterCapabilities.Rebase;
+        if (OverlayEnvironment.ProbeIdMaps(_mounter, directory, _options) is null)
+            _capabilities |= SnapshotterCapabilities.RemapIds;
     }
 
     public override void Make(TreePlace place, long id, NewTree tree, CancellationToken cancellationToken)

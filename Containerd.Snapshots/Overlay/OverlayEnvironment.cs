@@ -58,6 +58,32 @@ internal static class OverlayEnvironment
         }
     }
 
+    /// <summary>Mounts a small ID-mapped overlay, seen by nobody.</summary>
+    /// <param name="mounter">The mounter.</param>
+    /// <param name="directory">The directory that <see cref="Probe"/> has filled.</param>
+    /// <param name="options">The options that mounts will have.</param>
+    /// <returns>Why it does not work; null where it does.</returns>
+    public static string? ProbeIdMaps(LinuxMounter mounter, string directory, ImmutableArray<string> options)
+    {
+        string upper = Directory.CreateDirectory(Path.Join(directory, "mapped")).FullName;
+        var overlay = new OverlayMount
+        {
+            LowerDirectories = [Path.Join(directory, "lower")],
+            UpperDirectory = upper,
+            WorkDirectory = Directory.CreateDirectory(Path.Join(directory, "mapped-work")).FullName,
+            Options = [.. options, "uidmap=0:1:1", "gidmap=0:1:1"],
+        };
+        try
+        {
+            MountUnsynced(mounter, overlay).Dispose();
+            return null;
+        }
+        catch (ContainerdException e)
+        {
+            return e.Message;
+        }
+    }
+
     // Unmounting a writable overlay flushes the whole file system beneath (containerd#6692); of a probe nothing needs to last. Linux 5.10 has the option.
     private static IDetachedMount MountUnsynced(LinuxMounter mounter, OverlayMount overlay)
     {

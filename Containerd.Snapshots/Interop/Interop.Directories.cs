@@ -113,6 +113,22 @@ internal static partial class Interop
             return ErrorOf(LibC.fchown(lease.Descriptor, (uid_t)userId, (gid_t)groupId));
         }
 
+        /// <summary>Changes the owner of an entry of a directory, a symbolic link not followed.</summary>
+        internal static unsafe int SetOwner(SafeFileHandle directory, string name, uint userId, uint groupId)
+        {
+            using var lease = new Lease(directory);
+            fixed (byte* path = Terminated(name))
+                return ErrorOf(LibC.fchownat(lease.Descriptor, path, (uid_t)userId, (gid_t)groupId, AT_SYMLINK_NOFOLLOW));
+        }
+
+        /// <summary>Changes the mode of an entry of a directory. A symbolic link is followed: the caller knows that it is none.</summary>
+        internal static unsafe int SetMode(SafeFileHandle directory, string name, int mode)
+        {
+            using var lease = new Lease(directory);
+            fixed (byte* path = Terminated(name))
+                return ErrorOf(LibC.fchmodat(lease.Descriptor, path, (mode_t)(uint)mode, 0));
+        }
+
         internal static int SetMode(SafeFileHandle file, int mode)
         {
             using var lease = new Lease(file);

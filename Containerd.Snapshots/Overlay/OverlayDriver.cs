@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Microsoft.Win32.SafeHandles;
 using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;
@@ -48,23 +47,22 @@ internal sealed class OverlayDriver : TreeDriver
 
     public override void Make(TreePlace place, long id, NewTree tree, CancellationToken cancellationToken)
     {
-        string name = TreePlace.Name(id);
-        Check(Sys.MakeDirectory(place.Layers, $"{name}/fs", FileMode));
+        string name = TreePlace.Name(id), files = $"{name}/fs";
+        Check(Sys.MakeDirectory(place.Layers, files, FileMode));
         if (tree.IsWritable)
             Check(Sys.MakeDirectory(place.Layers, $"{name}/work", WorkMode));
 
-        using SafeFileHandle files = place.OpenFiles(id);
         int mode = FileMode;
         if (tree.Parent is not null)
         {
             int errno = Sys.Status(null, tree.Parent, out EntryStatus status);
             if (errno != 0)
                 throw Failure("Reading the owner of the parent's tree", tree.Parent, errno);
-            Check(Sys.SetOwner(files, status.UserId, status.GroupId));
+            Check(Sys.SetOwner(place.Layers, files, status.UserId, status.GroupId));
             mode = status.Permissions;
         }
         // After the owner, as changing that clears set-id bits; and in any case, as the umask has had its way with mkdir.
-        Check(Sys.SetMode(files, mode));
+        Check(Sys.SetMode(place.Layers, files, mode));
 
         void Check(int errno)
         {

@@ -11,12 +11,16 @@ internal sealed class KnownParents
     private const int Capacity = 1024;
 
     private readonly ConcurrentDictionary<string, KnownParent> _parents = new(StringComparer.Ordinal);
+    private int _added;
 
     public KnownParent? Find(string name) => _parents.GetValueOrDefault(name);
 
     public void Add(string name, KnownParent parent)
     {
-        if (_parents.Count >= Capacity)
+        if (Find(name) == parent)
+            return;
+        // Counting a concurrent dictionary locks it whole; what was added since it was last empty is never less.
+        if (Interlocked.Increment(ref _added) % Capacity == 0)
             _parents.Clear();
         _parents[name] = parent;
     }

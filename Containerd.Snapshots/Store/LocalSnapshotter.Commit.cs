@@ -39,6 +39,19 @@ public abstract partial class LocalSnapshotter
 
     private async Task<SnapshotInfo> CommitTreeAsync(string name, string key, SnapshotCommitOptions options, CancellationToken cancellationToken)
     {
+        // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
+        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.Take(key) is { Place: null, Boot: null } prepared)
+        {
+            try
+            {
+                if (await SealAsync(new Sealing(name, key, options, null, prepared, null, IsGuess: true), prepared.Id, [], [], cancellationToken).ConfigureAwait(false) is { } done)
+                    return done;
+            }
+            catch (ContainerdException)
+            {
+                // Whether it was another's by now, or what else failed, is found out by reading.
+            }
+        }
         string? sharedAs = _driver.Stacks && options is { IsIndependentOfParent: true, DiffId: { IsEmpty: false } diffId } ? diffId.ToString() : null;
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
 
@@ -63,9 +76,9 @@ public abstract partial class LocalSnapshotter
             earlier = null;
 
         TreePlace place = _places.Of(tree);
-        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Id);
+        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Id, IsGuess: false);
         if (place == _places.Own)
-            return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
+            return (await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
 
         // Written in another place: it becomes a tree of its own where the layers are, so that clean-up knows whose it is until the metadata does.
         long home = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
@@ -74,7 +87,7 @@ public abstract partial class LocalSnapshotter
             _places.Own.Make(home);
             new FileTreeCopier().Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMoved);
-            SnapshotInfo info = await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false);
+            SnapshotInfo info = (await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
             Trash(place, tree.Directory);
             _cleaner?.Wake();
             return info;
@@ -90,7 +103,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost);
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost, bool IsGuess);
 
     /// <summary>Flushes, measures and records.</summary>
     /// <param name="sealing">What is committed.</param>
@@ -98,10 +111,11 @@ public abstract partial class LocalSnapshotter
     /// <param name="chain">The trees beneath.</param>
     /// <param name="borrowed">The parent's chain, where another store has it.</param>
     /// <param name="cancellationToken">Stops before the change is made.</param>
-    private async Task<SnapshotInfo> SealAsync(
+    /// <returns>The committed snapshot; null where the tree was a guess, and is another.</returns>
+    private async Task<SnapshotInfo?> SealAsync(
         Sealing sealing, long home, List<TreeRecord> chain, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
     {
-        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost) = sealing;
+        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost, bool isGuess) = sealing;
         if (_flushes)
             _places.Own.Flush(home);
         Reached?.Invoke(StoreStep.TreeFlushed);
@@ -109,7 +123,7 @@ public abstract partial class LocalSnapshotter
         Reached?.Invoke(StoreStep.TreeMeasured);
 
         DateTimeOffset now = _timeProvider.GetUtcNow();
-        (SnapshotInfo info, bool isReplaced) = await _metadata.WriteAsync(
+        (SnapshotInfo? info, bool isReplaced) = await _metadata.WriteAsync<(SnapshotInfo?, bool)>(
             connection =>
             {
                 (SnapshotRow row, Parent? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
@@ -117,6 +131,8 @@ public abstract partial class LocalSnapshotter
                     below = new Parent(lent.Row.Id, options.Parent!);
                 if (row.TreeId != tree.Id)
                 {
+                    if (isGuess)
+                        return (null, false);
                     // Removed and prepared again meanwhile: what was measured is another tree.
                     throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
                 }
@@ -149,6 +165,8 @@ public abstract partial class LocalSnapshotter
                 return (committed, kept != home);
             },
             cancellationToken).ConfigureAwait(false);
+        if (info is null)
+            return null;
         Reached?.Invoke(StoreStep.CommitRecorded);
         if (isReplaced)
         {

@@ -5,6 +5,7 @@ namespace Containerd.Snapshots;
 public abstract partial class LocalSnapshotter
 {
     private readonly KnownParents _known = new();
+    private readonly PreparedTrees _prepared = new();
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Mount>> PrepareAsync(
@@ -125,6 +126,8 @@ public abstract partial class LocalSnapshotter
         Reached?.Invoke(StoreStep.SnapshotRecorded);
         if (below is not null)
             _known.Add(creation.Parent!, below);
+        if (tree is { } own && creation.Kind == SnapshotKind.Active)
+            _prepared.Add(creation.Key, own);
         return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, tree, below?.Trees ?? [], creation.Mappings));
     }
 

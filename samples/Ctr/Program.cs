@@ -9,7 +9,7 @@ root.Add(SnapshotStore.AddOptionsTo(PullCommand.Create()));
 root.Add(SnapshotStore.AddOptionsTo(ImportCommand.Create()));
 root.Add(ImagesCommand.Create());
 root.Add(ContentCommand.Create());
-root.Add(SnapshotStore.AddOptionsTo(SnapshotsCommand.Create()));
+root.Add(SnapshotStore.AddReadOnlyTo(SnapshotStore.AddOptionsTo(SnapshotsCommand.Create())));
 root.Add(MountCommand.Create());
 root.Add(UmountCommand.Create());
 root.Add(SnapshotStore.AddOptionsTo(RunCommand.Create()));

@@ -4,6 +4,7 @@ using Containerd;
 using Containerd.Execution;
 using Containerd.Images;
 using Containerd.Network;
+using Containerd.Snapshots;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +18,7 @@ internal sealed class Suite : IAsyncDisposable
 
     private Suite(string root, SnapshotStore snapshots, string state, string? runtime, bool verbose)
     {
-        (Root, State) = (root, Path.GetFullPath(state));
+        (Root, SnapshotRoot, State) = (root, snapshots.Root, Path.GetFullPath(state));
         var services = new ServiceCollection();
         if (verbose)
             services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
@@ -30,7 +31,7 @@ internal sealed class Suite : IAsyncDisposable
                 images.Registry.PlainHttpHosts.UnionWith(_plainHttp);
             })
             .AddSingleton(provider => snapshots.Open(provider.GetService<ILoggerFactory>()))
-            .AddContainerdSnapshots()
+            .AddContainerdSnapshots() // the registration before it stays
             .AddContainerdExecution(execution =>
             {
                 execution.StateRoot = Path.Join(State, "containers");
@@ -54,6 +55,9 @@ internal sealed class Suite : IAsyncDisposable
     /// <summary>Where images are, and snapshots where the command line names no other store.</summary>
     public string Root { get; }
 
+    /// <summary>Where snapshots are.</summary>
+    public string SnapshotRoot { get; }
+
     /// <summary>Where the state of containers is.</summary>
     public string State { get; }
 
@@ -62,6 +66,9 @@ internal sealed class Suite : IAsyncDisposable
     public IContentStore Content => _services.GetRequiredService<IContentStore>();
 
     public ISnapshotter Snapshotter => _services.GetRequiredService<ISnapshotter>();
+
+    /// <summary>The snapshotter again, as what it is beyond the interface.</summary>
+    public LocalSnapshotter Store => _services.GetRequiredService<LocalSnapshotter>();
 
     public IMounter Mounter => _services.GetRequiredService<IMounter>();
 

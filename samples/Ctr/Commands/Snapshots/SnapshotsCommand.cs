@@ -20,7 +20,11 @@ internal static class SnapshotsCommand
             SnapshotMountCommand.Create(),
             SnapshotUsageCommand.Create(),
             SnapshotLabelCommand.Create(),
+            SnapshotVerifyCommand.Create(),
+            SnapshotRepairCommand.Create(),
+            SnapshotRecoverCommand.Create(),
             SnapshotCleanupCommand.Create(),
+            SnapshotProbeCommand.Create(),
         };
         // Without a verb, as `images` and `content` do.
         return SnapshotListCommand.Lists(snapshots);

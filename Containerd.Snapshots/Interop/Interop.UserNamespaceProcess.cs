@@ -22,7 +22,7 @@ internal static partial class Interop
         private const int SIG_SETMASK = 2, SIGKILL = 9;
 
         // Far longer than writing two files takes; as long as a descriptor may outlive a killed parent.
-        private const nint SleepSeconds = 5;
+        private const nint SleepSeconds = 3;
 
         private const int StackBytes = 64 * 1024;
         private const int SignalSetBytes = 128; // sigset_t

@@ -105,18 +105,15 @@ internal sealed class DescriptorMounts(MountSettings settings)
         }
     }
 
-    private SafeFileHandle MakeOverlay(MountRequest request)
+    private SafeFileHandle MakeOverlay(MountRequest request) => OverlayDirectories.Use(request, settings, directories =>
     {
-        return OverlayDirectories.Use(request, settings, directories =>
-        {
-            using FileSystemContext context = FileSystemContext.Open(request.Mount);
-            if (request.Mount.Source.Length > 0)
-                context.SetString("source", request.Mount.Source);
-            SetDirectories(context, request.Overlay!, directories);
-            SetOptions(context, request);
-            return context.MakeMount(AttributesOf(request.MountFlags), directories.CreatorOf(request));
-        });
-    }
+        using FileSystemContext context = FileSystemContext.Open(request.Mount);
+        if (request.Mount.Source.Length > 0)
+            context.SetString("source", request.Mount.Source);
+        SetDirectories(context, request.Overlay!, directories);
+        SetOptions(context, request);
+        return context.MakeMount(AttributesOf(request.MountFlags), directories.CreatorOf(request));
+    });
 
     private SafeFileHandle MakeFileSystem(MountRequest request)
     {

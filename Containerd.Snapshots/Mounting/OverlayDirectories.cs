@@ -11,6 +11,8 @@ namespace Containerd.Snapshots;
 /// </remarks>
 internal sealed class OverlayDirectories : IDisposable
 {
+    private static readonly Version TakesDetachedDirectories = new(6, 15);
+
     private readonly Mount _mount;
     private readonly Dictionary<string, (SafeFileHandle Clone, string Path)> _mapped = [];
     private readonly List<SafeFileHandle> _clones = [];
@@ -24,20 +26,19 @@ internal sealed class OverlayDirectories : IDisposable
     /// <summary>Makes an overlay with its directories open.</summary>
     public static T Use<T>(MountRequest request, MountSettings settings, Func<OverlayDirectories, T> make)
     {
-        bool attaches = settings.Limits.AttachesLayers;
-        if (!attaches)
+        if (request.IdMap is null || !settings.Limits.AttachesLayers)
         {
             try
             {
                 using OverlayDirectories detached = Open(request, attachTo: null);
                 return make(detached);
             }
-            catch (ContainerdException e) when (e.Errno == EINVAL && request.IdMap is not null)
+            catch (ContainerdException e) when (e.Errno == EINVAL && request.IdMap is not null && Environment.OSVersion.Version < TakesDetachedDirectories)
             {
-                // What a kernel before 6.15 says to directories of detached mounts, among other things.
+                // What a kernel says that does not take directories of detached mounts, among other things. One that may take them all the same was asked first.
             }
         }
-        using OverlayDirectories attached = Open(request, attaches || request.IdMap is not null ? settings.Temporary : null);
+        using OverlayDirectories attached = Open(request, settings.Temporary);
         return make(attached);
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Containerd.Conformance;
 using Microsoft.Win32.SafeHandles;
 
@@ -37,6 +38,21 @@ public class IdMapNamespaceTests
     }
 
     [Test]
+    public void What_a_killed_process_was_making_ends_by_itself()
+    {
+        string mark = Guid.NewGuid().ToString();
+        for (int i = 0; i < 3; i++)
+        {
+            using Process child = Process.Start(new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, "mount", "namespaces", mark]) { RedirectStandardOutput = true })!;
+            Assert.That(child.StandardOutput.ReadLine(), Is.EqualTo("begun"));
+            Assert.That(child.WaitForExit(TimeSpan.FromMilliseconds(100 + (37 * i))), Is.False);
+            child.Kill();
+            child.WaitForExit();
+        }
+        Assert.That(() => Processes("cmdline").Count(line => line.Contains(mark, StringComparison.Ordinal)), Is.Zero.After(10_000, 100));
+    }
+
+    [Test]
     public void File_ids_are_changed_for_one_call_only()
     {
         string before = Status("Uid"), dumpable = File.GetUnixFileMode("/proc/self/environ").ToString();
@@ -56,22 +72,24 @@ public class IdMapNamespaceTests
         static string Status(string field) => File.ReadLines("/proc/thread-self/status").First(line => line.StartsWith(field, StringComparison.Ordinal));
     }
 
-    private static string[] Children() => [.. Directory.GetDirectories("/proc")
-        .Where(process => char.IsAsciiDigit(Path.GetFileName(process)[0]))
-        .Select(StatusOf)
+    private static string[] Children() => [.. Processes("status")
         // A clone that shares the memory has our name.
         .Where(status => status.Contains($"PPid:\t{Environment.ProcessId}\n", StringComparison.Ordinal)
             && status.Split('\n')[0] == File.ReadLines("/proc/self/status").First())];
 
-    private static string StatusOf(string process)
+    private static IEnumerable<string> Processes(string file) => Directory.GetDirectories("/proc")
+        .Where(process => char.IsAsciiDigit(Path.GetFileName(process)[0]))
+        .Select(process => TextOf(Path.Join(process, file)));
+
+    private static string TextOf(string path)
     {
         try
         {
-            return File.ReadAllText($"{process}/status");
+            return File.ReadAllText(path);
         }
         catch (IOException)
         {
-            return "";
+            return ""; // it has ended
         }
     }
 }

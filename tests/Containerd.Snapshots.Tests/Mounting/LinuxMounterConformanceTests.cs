@@ -6,6 +6,7 @@ namespace Containerd.Snapshots;
 [TestFixture(MountApi.Descriptor, false)]
 [TestFixture(MountApi.Mount2, false)]
 [TestFixture(MountApi.Auto, true)]
+[TestFixture(MountApi.Mount2, true)]
 [RequiresRoot, RequiresFileSystem("overlay")]
 public class LinuxMounterConformanceTests(MountApi api, bool olderKernel) : MounterConformance
 {

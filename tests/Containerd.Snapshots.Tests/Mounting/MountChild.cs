@@ -3,7 +3,8 @@ using System.Runtime.Versioning;
 
 namespace Containerd.Snapshots;
 
-/// <summary>What another process does with a mounter: <c>hold DIRECTORY SOURCE</c> until it is killed, or <c>restrict SOURCE TARGET API</c>, or <c>map TARGET LIMIT</c>.</summary>
+/// <summary>What another process does with a mounter: <c>hold DIRECTORY SOURCE</c> until it is killed, or <c>restrict SOURCE TARGET API</c>, <c>map TARGET LIMIT</c>,
+/// or <c>namespaces MARK</c> without an end.</summary>
 [UnsupportedOSPlatform("windows")]
 internal static class MountChild
 {
@@ -23,6 +24,11 @@ internal static class MountChild
             case ["restrict", string bound, string target, string api]:
                 new LinuxMounter(new() { Api = Enum.Parse<MountApi>(api) }).Mount([new Mount { Type = "bind", Source = bound, Options = ["bind", "ro"] }], target);
                 Console.WriteLine(File.ReadLines("/proc/self/mountinfo").Last(line => line.Split(' ')[4] == target).Split(' ')[5]);
+                return 0;
+            case ["namespaces", string _]:
+                Console.WriteLine("begun");
+                var map = new IdMap([new(0, 1, 1)], [new(0, 1, 1)]);
+                Parallel.For(0, int.MaxValue, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ => IdMapNamespace.Open(Mount.Bind("/"), map).Dispose());
                 return 0;
             case ["map", string target, string limit]:
                 File.WriteAllText("/proc/sys/user/max_user_namespaces", limit);

@@ -11,10 +11,11 @@ public sealed class FileTreeCopierTests : CopyTest
         const string Times = "find . -printf '%P %A@ %T@\\n' | sort";
         Shell("cd source; mkdir -p d/e; echo x > d/f; ln -s x d/l; mkfifo d/p; touch -h -d @1000.125 d/{e,f,l,p} d .; touch -h -a -d @900.5 d/{e,f,l,p} d .");
         Copier().Copy(Source, Destination);
-        // find tells the times that were before it read.
-        string source = Shell($"cd source; {Times}");
+        // find tells the times that were before it read. Where a link leads cannot be asked without a trace.
+        string source = Shell($"cd source; {Times} | grep -v ^d/l"), destination = Shell($"cd destination; {Times}");
         Assert.That(source.Split('\n')[0], Does.Contain("900.5").And.Contain("1000.125"));
-        Assert.That(Shell($"cd destination; {Times}"), Is.EqualTo(source));
+        Assert.That(destination.Split('\n').Where(line => !line.StartsWith("d/l", StringComparison.Ordinal)), Is.EqualTo(source.Split('\n')));
+        Assert.That(destination, Does.Contain("d/l 900.5"));
     }
 
     [Test]

@@ -5,7 +5,7 @@ using static Containerd.Snapshots.Interop;
 namespace Containerd.Snapshots;
 
 /// <summary>Gives what was made the owner, extended attributes, mode and times of what it is a copy of, in the order in which they do not undo each other .</summary>
-internal sealed class AttributeCopy(ILogger logger, CopyLeftOut leftOut)
+internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
 {
     private const int MaxLength = 64 << 10; // linux/limits.h XATTR_SIZE_MAX and XATTR_LIST_MAX
 
@@ -61,7 +61,7 @@ internal sealed class AttributeCopy(ILogger logger, CopyLeftOut leftOut)
                 subject.CheckDestination(set, $"set the extended attribute {ArchiveText.Safe(name)} of");
             if (BelongsToFile(name))
                 throw CopyFailure.CannotHold(subject.DestinationPath, ArchiveText.Safe(name));
-            if (leftOut.IsFirst())
+            if (abilities.LeavesOutFirstAttribute())
                 FileTreeCopierLog.AttributeLeftOut(logger, ArchiveText.Safe(name), Excerpt.Of(subject.DestinationPath));
         }
     }

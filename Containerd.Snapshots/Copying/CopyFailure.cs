@@ -17,9 +17,10 @@ internal static class CopyFailure
         Errno = errno,
     };
 
+    // The kernel has one error for both: openat2 says EXDEV too where a rename took what it found out of the directory it began in.
     public static ContainerdException Mounted(string subject, bool isSource) => new(
         ErrorKind.FailedPrecondition,
-        $"Copying {(isSource ? "from" : "to")} '{Excerpt.Of(subject)}': something is mounted there, which is no part of the tree. Unmount it{(isSource ? ", exclude it, or copy it by itself" : "")}.")
+        $"Copying {(isSource ? "from" : "to")} '{Excerpt.Of(subject)}': something is mounted there, which is no part of the tree, or it was moved away meanwhile. Unmount it{(isSource ? ", exclude it, or copy it by itself" : "")}.")
     {
         Subject = subject,
         Errno = EXDEV,

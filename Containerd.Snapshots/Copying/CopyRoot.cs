@@ -8,8 +8,13 @@ internal static class CopyRoot
 {
     private const int NewMode = 0x1C0; // 0700 until the source's is set
 
-    public static SafeFileHandle OpenSource(string path) =>
-        Sys.TryOpen(null, path, Sys.ReadDirectory, out int errno) ?? throw Failure("Opening the source", path, errno);
+    public static SafeFileHandle OpenSource(string path)
+    {
+        SafeFileHandle? opened = Sys.TryOpen(null, path, Sys.ReadDirectory | Sys.NoAccessTime, out int errno);
+        if (errno == EPERM) // only the owner may ask for that
+            opened = Sys.TryOpen(null, path, Sys.ReadDirectory, out errno);
+        return opened ?? throw Failure("Opening the source", path, errno);
+    }
 
     public static SafeFileHandle OpenDestination(string path)
     {

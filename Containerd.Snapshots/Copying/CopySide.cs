@@ -7,7 +7,7 @@ namespace Containerd.Snapshots;
 /// <remarks>
 /// Everything is opened from a directory's handle by openat2 (Linux 5.6): no link followed, no mount entered, whoever swaps what meanwhile.
 /// </remarks>
-internal sealed class CopySide(SafeFileHandle root, string path, bool isSource) : IDisposable
+internal sealed class CopySide(SafeFileHandle root, string path, bool isSource)
 {
     private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
 
@@ -59,8 +59,6 @@ internal sealed class CopySide(SafeFileHandle root, string path, bool isSource) 
         if (!result.Ok)
             throw result.Missing ? CopyFailure.Changed(PathOf(directory, terminatedName), isSource, ENOENT) : result.ToException(operation, PathOf(directory, terminatedName));
     }
-
-    public void Dispose() => root.Dispose();
 
     private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno)
     {

@@ -10,7 +10,7 @@ internal sealed class EntryCopier(TreeCopy copy)
     private readonly byte[] _link = new byte[4097]; // linux/limits.h PATH_MAX, and one more
 
     /// <summary>What sets attributes, with the buffers for it.</summary>
-    public AttributeCopy Attributes { get; } = new(copy.Logger, copy.LeftOut);
+    public AttributeCopy Attributes { get; } = new(copy.Logger, copy.Abilities);
 
     /// <summary>Copies a regular file.</summary>
     public void CopyFile(SafeFileHandle from, SafeFileHandle to, CopySubject subject)

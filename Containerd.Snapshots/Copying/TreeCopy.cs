@@ -6,7 +6,7 @@ using static Containerd.Snapshots.Interop;
 namespace Containerd.Snapshots;
 
 /// <summary>A copy of one tree into another while it runs: what its threads share.</summary>
-internal sealed class TreeCopy : IDisposable
+internal sealed class TreeCopy
 {
     // Somebody who puts things in the way as fast as they are removed has won.
     private const int MaxAttempts = 16;
@@ -32,8 +32,6 @@ internal sealed class TreeCopy : IDisposable
 
     public CopyAbilities Abilities { get; } = new();
 
-    public CopyLeftOut LeftOut { get; } = new();
-
     public HardLinks Links { get; } = new();
 
     public PathSelection Selection => _parameters.Selection;
@@ -54,8 +52,7 @@ internal sealed class TreeCopy : IDisposable
         parameters.CancellationToken.ThrowIfCancellationRequested();
         using SafeFileHandle source = CopyRoot.OpenSource(parameters.Source);
         using SafeFileHandle destination = CopyRoot.OpenDestination(parameters.Destination);
-        using var copy = new TreeCopy(parameters, source, destination);
-        return copy.Run();
+        return new TreeCopy(parameters, source, destination).Run();
     }
 
     /// <summary>Has a directory copied by whichever thread is free, and gets another thread where it would have to wait.</summary>
@@ -113,12 +110,6 @@ internal sealed class TreeCopy : IDisposable
     }
 
     public ContainerdException Overlap() => CopyFailure.Overlap(_parameters.Source, _parameters.Destination);
-
-    public void Dispose()
-    {
-        Source.Dispose();
-        Destination.Dispose();
-    }
 
     private FileTreeCopyProgress Run()
     {

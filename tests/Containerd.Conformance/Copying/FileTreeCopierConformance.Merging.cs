@@ -158,13 +158,13 @@ public abstract partial class FileTreeCopierConformance
     [Test]
     public async Task ACopyCanBeStopped()
     {
-        Shell("cd \"$source\"; for d in {1..40}; do mkdir $d; for f in {1..100}; do echo $f > $d/$f; done; done");
+        Shell("cd \"$source\"; for d in {1..20}; do mkdir $d; touch $d/{1..100}; done");
         using var stop = new CancellationTokenSource();
         var progress = new Reported(_ => stop.Cancel());
         OperationCanceledException cancelled = Assert.CatchAsync<OperationCanceledException>(
             () => CreateCopier().CopyAsync(Source, Destination, progress: progress, cancellationToken: stop.Token))!;
         Assert.That(cancelled.CancellationToken, Is.EqualTo(stop.Token));
-        Assert.That(long.Parse(Shell("find \"$destination\" | wc -l"), null), Is.LessThan(4000));
+        Assert.That(long.Parse(Shell("find \"$destination\" | wc -l"), null), Is.LessThan(2000));
         await CopyAsync();
         Assert.That(TreeSnapshot.Describe(Destination, withAccessTimes: false), Is.EqualTo(TreeSnapshot.Describe(Source, withAccessTimes: false)));
     }
@@ -173,10 +173,10 @@ public abstract partial class FileTreeCopierConformance
     [Test]
     public async Task ProgressEndsWithTheTotals()
     {
-        Shell("cd \"$source\"; for d in {1..40}; do mkdir $d; for f in {1..100}; do echo $f > $d/$f; done; done");
+        Shell("cd \"$source\"; for d in {1..20}; do mkdir $d; touch $d/{1..100}; done");
         var told = new List<FileTreeCopyProgress>();
         FileTreeCopyProgress totals = await CreateCopier().CopyAsync(Source, Destination, progress: new Reported(told.Add));
-        Assert.That(totals.Entries, Is.EqualTo(4040));
+        Assert.That(totals.Entries, Is.EqualTo(2020));
         Assert.That(told, Has.Count.GreaterThan(1));
         Assert.That(told[^1], Is.EqualTo(totals));
         Assert.That(told.Select(total => total.Entries), Is.Ordered);

@@ -4,7 +4,7 @@ public abstract partial class FileTreeCopierConformance
 {
     /// <summary>Whatever a tree is made of, the copy is the same, and the source is left as it was.</summary>
     [Test]
-    public async Task RandomTreesAreCopied([Range(1, 10)] int seed)
+    public async Task RandomTreesAreCopied([Range(1, 5)] int seed)
     {
         TreeSnapshot.Unpack(RandomTree.Archive(seed), Source);
         IReadOnlyList<string> expected = TreeSnapshot.Describe(Source);
@@ -18,7 +18,7 @@ public abstract partial class FileTreeCopierConformance
 
     /// <summary>An independent program makes the same copy.</summary>
     [Test]
-    public async Task CopiesAreThoseOfCp([Range(11, 13)] int seed)
+    public async Task CopiesAreThoseOfCp([Range(11, 12)] int seed)
     {
         TreeSnapshot.Unpack(RandomTree.Archive(seed), Source);
         await CopyAsync();
@@ -105,19 +105,19 @@ public abstract partial class FileTreeCopierConformance
         Assert.That(TreeSnapshot.Describe(Destination), Is.EqualTo(expected));
     }
 
-    /// <summary>A file with thousands of names in many directories is one file.</summary>
+    /// <summary>A file with many names in many directories is one file.</summary>
     [Test]
     public async Task HardLinksAcrossDirectoriesAreKept()
     {
         Shell("""
             cd "$source"
             head -c 1000000 /dev/urandom > first
-            for d in {1..40}; do mkdir $d; for f in {1..20}; do ln first $d/$f; done; echo $d > $d/own; ln $d/own $d/other; done
+            for d in {1..15}; do mkdir $d; for f in {1..10}; do ln first $d/$f; done; echo $d > $d/own; ln $d/own $d/other; done
             """);
         IReadOnlyList<string> expected = TreeSnapshot.Describe(Source);
         FileTreeCopyProgress totals = await CopyAsync();
         Assert.That(TreeSnapshot.Describe(Destination), Is.EqualTo(expected));
-        Assert.That(totals.Bytes, Is.EqualTo(1_000_000 + (9 * 2) + (31 * 3)));
+        Assert.That(totals.Bytes, Is.EqualTo(1_000_000 + (9 * 2) + (6 * 3)));
     }
 
     /// <summary>Names outside the tree are no business of the copy.</summary>

@@ -25,7 +25,7 @@ public static class ContainerdSnapshotsServiceCollectionExtensions
         if (configure is not null)
             services.Configure(configure);
         services.TryAddSingleton<IMounter>(provider => new LinuxMounter(
-            provider.GetRequiredService<IOptions<LinuxMounterOptions>>().Value, provider.GetService<TimeProvider>()));
+            provider.GetRequiredService<IOptions<LinuxMounterOptions>>().Value, provider.GetService<TimeProvider>(), provider.GetService<ILoggerFactory>()));
         services.TryAddSingleton(provider => SnapshotterChoice.Open(
             provider.GetRequiredService<IOptions<OverlaySnapshotterOptions>>().Value, provider.GetService<ILoggerFactory>(), provider.GetService<TimeProvider>()));
         services.TryAddSingleton<ISnapshotter>(provider => provider.GetRequiredService<LocalSnapshotter>());

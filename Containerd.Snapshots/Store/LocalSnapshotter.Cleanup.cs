@@ -32,8 +32,13 @@ public abstract partial class LocalSnapshotter
     /// <param name="cancellationToken">Stops between two directories; the rest stays for the next time.</param>
     public Task CleanupAsync(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken = default)
     {
-        CheckWritable("Cleaning up", _root.Path);
-        return Task.Run(() => CollectAsync(progress, cancellationToken), cancellationToken);
+        return Task.Run(
+            () =>
+            {
+                CheckWritable("Cleaning up", _root.Path);
+                return CollectAsync(progress, cancellationToken);
+            },
+            cancellationToken);
     }
 
     private async Task RemoveTreeAsync(string key, CancellationToken cancellationToken)

@@ -175,8 +175,21 @@ public abstract partial class LocalSnapshotter
             _cleaner?.Wake();
         }
         else
-            _driver.Seal(_places.Own, home);
+            Close(home);
         return info;
+    }
+
+    // It is committed whatever this does: nothing that uses the store writes to it.
+    private void Close(long tree)
+    {
+        try
+        {
+            _driver.Seal(_places.Own, tree);
+        }
+        catch (ContainerdException e)
+        {
+            LogNotClosed(_root.Path, tree, e.Message);
+        }
     }
 
     private async Task<SnapshotInfo?> AdoptTreeAsync(

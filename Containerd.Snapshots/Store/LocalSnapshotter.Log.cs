@@ -19,6 +19,9 @@ public abstract partial class LocalSnapshotter
     [LoggerMessage(EventId = 3007, Level = LogLevel.Information, Message = "Repaired '{Root}': {Found} defects found, {Removed} snapshots removed, {Remaining} defects remain")]
     private partial void LogRepaired(string root, int found, int removed, int remaining);
 
+    [LoggerMessage(EventId = 3008, Level = LogLevel.Warning, Message = "The committed tree {Tree} of '{Root}' could not be closed to writing: {Reason}")]
+    private partial void LogNotClosed(string root, long tree, string reason);
+
     [LoggerMessage(EventId = 3005, Level = LogLevel.Warning, Message = "Something removed from '{Root}' could not be deleted: {Reason}")]
     private partial void LogNotCleaned(string root, string reason);
 

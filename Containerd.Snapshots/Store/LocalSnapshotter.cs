@@ -53,7 +53,11 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
             _metadata = metadata!;
             _places = places = new StorePlaces(_root.Trees);
             foreach (string additional in options.AdditionalRoots)
+            {
+                if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(additional)) == _root.Path)
+                    throw new ContainerdException(ErrorKind.InvalidArgument, $"The store '{Excerpt.Of(_root.Path)}' cannot lie beneath itself.") { Subject = additional };
                 _additional.Add(AdditionalStore.Open(additional, driver, _timeProvider, _logger));
+            }
             if (!_isReadOnly)
             {
                 _owner = owner = StoreOwner.Register(_root);

@@ -18,8 +18,13 @@ public abstract partial class LocalSnapshotter
     public Task<SnapshotRepairResult> RepairAsync(
         SnapshotRepairOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        CheckWritable("Repairing", _root.Path);
-        return Task.Run(() => RepairStoreAsync(options ?? new SnapshotRepairOptions(), progress, cancellationToken), cancellationToken);
+        return Task.Run(
+            () =>
+            {
+                CheckWritable("Repairing", _root.Path);
+                return RepairStoreAsync(options ?? new SnapshotRepairOptions(), progress, cancellationToken);
+            },
+            cancellationToken);
     }
 
     private async Task<SnapshotRepairResult> RepairStoreAsync(SnapshotRepairOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)

@@ -39,7 +39,7 @@ public abstract partial class LocalSnapshotter
                 progress?.Report(new SnapshotProgress(SnapshotWork.Checking, Interlocked.Increment(ref done), trees.Count));
             });
         foreach ((string path, _) in ListForeign())
-            defects.Add(new SnapshotDefect(SnapshotDefectKind.ForeignEntry, null, path, "No snapshotter gives such a name to a tree; somebody else has put it there."));
+            defects.Add(new SnapshotDefect(SnapshotDefectKind.ForeignEntry, null, path, "The store has given no tree such a name; somebody else has put it there."));
         return [.. defects.OrderBy(defect => defect.Path, StringComparer.Ordinal).ThenBy(defect => defect.Snapshot, StringComparer.Ordinal)];
     }
 
@@ -95,11 +95,17 @@ public abstract partial class LocalSnapshotter
         var foreign = new List<(string, Action)>();
         foreach (TreePlace place in OpenPlaces())
         {
-            place.ListLayers(name =>
+            List<long> trees = place.ListLayers(Add);
+            // Afterwards: whoever has made one of them had been given its number before.
+            long next = _metadata.Read(ReservationTable.NextId);
+            foreach (long id in trees.Where(id => id >= next))
+                Add(TreePlace.Name(id));
+
+            void Add(string name)
             {
                 string path = Path.Join(place.Path, "layers", name);
-                foreign.Add((path, () => TreeRemoval.Remove(place.Layers, name, path, CancellationToken.None)));
-            });
+                foreign.Add((path, () => _driver.Delete(place.Layers, name, path, CancellationToken.None)));
+            }
         }
         return foreign;
     }

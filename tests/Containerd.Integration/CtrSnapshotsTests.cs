@@ -269,6 +269,76 @@ public sealed class CtrSnapshotsTests
         Assert.That(failed.Error, Does.StartWith("ctr-net mount: ").And.Contain(says));
     }
 
+    [TestCase("native")]
+    [TestCase("overlay")]
+    public async Task A_store_is_opened_by_the_snapshotter_that_made_it(string snapshotter)
+    {
+        string store = NewDirectory("store");
+        await SnapshotsAsync("prepare", "work", "--snapshots", store, "--snapshotter", snapshotter, "--mount", _target);
+        File.WriteAllText(Path.Join(_target, "file"), "of the base");
+        await SucceedAsync("umount", _target);
+        await SnapshotsAsync("commit", Base, "work", "--snapshots", store);
+        await AssertShellMountsAsync(await SnapshotsAsync("view", "look", Base, "--snapshots", store));
+        Assert.That(File.ReadAllText(Path.Join(store, "format")), Does.Contain($"snapshots.{snapshotter}"));
+
+        CtrResult refused = await _ctr.RunAsync("snapshots", "ls", "--snapshots", store, "--snapshotter", snapshotter == "native" ? "overlay" : "native");
+        Assert.That(refused.ExitCode, Is.EqualTo(125), refused.ToString());
+        Assert.That(refused.Error, Does.Contain($"snapshots.{snapshotter}"));
+    }
+
+    [Test]
+    public async Task A_store_that_is_read_only_is_looked_at_and_not_changed()
+    {
+        await MakeBaseAsync();
+        Assert.That(Lines(await SnapshotsAsync("ls", "--quiet", "--read-only")), Is.EqualTo(new[] { Base }));
+        CtrResult refused = await _ctr.RunAsync("snapshots", "prepare", "job", Base, "--read-only");
+        Assert.That(refused.ExitCode, Is.EqualTo(125), refused.ToString());
+        Assert.That(refused.Error, Does.Contain("read only"));
+        CtrResult missing = await _ctr.RunAsync("snapshots", "ls", "--read-only", "--snapshots", Path.Join(_ctr.Path, "none"));
+        Assert.That(missing.ExitCode, Is.EqualTo(125), missing.ToString());
+        Assert.That(Directory.Exists(Path.Join(_ctr.Path, "none")), Is.False);
+    }
+
+    [Test]
+    public async Task A_damaged_layer_is_found_and_removed()
+    {
+        await MakeBaseAsync();
+        Assert.That(await SnapshotsAsync("verify"), Is.Empty);
+        string file = Directory.EnumerateFiles(Path.Join(_ctr.Root, "snapshots", "layers"), "file", SearchOption.AllDirectories).Single();
+        File.WriteAllText(file, "");
+
+        CtrResult found = await _ctr.RunAsync("snapshots", "verify");
+        Assert.That(found.ExitCode, Is.EqualTo(2), found.ToString());
+        Assert.That(found.Output, Does.Contain("ChangedTree").And.Contain(Base));
+        Assert.That(Lines(await SnapshotsAsync("repair")), Is.EqualTo(new[] { Base }));
+        Assert.That(await SnapshotsAsync("verify"), Is.Empty);
+        Assert.That(await SnapshotsAsync("ls", "--quiet"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_damaged_database_is_recovered()
+    {
+        await MakeBaseAsync();
+        string database = Path.Join(_ctr.Root, "snapshots", "metadata.db");
+        using (FileStream header = File.OpenWrite(database))
+            header.Write(new byte[100]);
+        CtrResult refused = await _ctr.RunAsync("snapshots", "ls");
+        Assert.That(refused.ExitCode, Is.EqualTo(125), refused.ToString());
+        Assert.That(refused.Error, Does.Contain("damaged"));
+        await SnapshotsAsync("recover");
+        await SnapshotsAsync("ls");
+        Assert.That(File.Exists(database + ".damaged-1"));
+    }
+
+    [Test]
+    public async Task Probing_tells_what_works_and_why_the_rest_does_not()
+    {
+        string[] lines = Lines(await SnapshotsAsync("probe", "--snapshots", NewDirectory("empty")));
+        Assert.That(lines, Has.Length.EqualTo(4));
+        Assert.That(lines[1], Does.StartWith("overlay").And.Contain("yes"));
+        Assert.That(lines[3], Does.StartWith("native").And.Contain("yes"));
+    }
+
     // In this process, where what is tested is what comes after.
     private async Task MakeBaseAsync(params (string Key, string Value)[] labels)
     {

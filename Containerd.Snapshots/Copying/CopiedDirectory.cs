@@ -25,7 +25,6 @@ internal sealed class CopiedDirectory
     public CopiedDirectory(CopiedDirectory parent, byte[] terminatedName, SelectionState selection, bool isSelected, bool inSource)
     {
         Parent = parent;
-        Depth = parent.Depth + 1;
         Source = inSource ? new DirectoryRef(parent.Source!.Side, parent.Source, terminatedName) : null;
         Destination = new DirectoryRef(parent.Destination.Side, parent.Destination, terminatedName);
         Selection = selection;
@@ -34,8 +33,6 @@ internal sealed class CopiedDirectory
     }
 
     public CopiedDirectory? Parent { get; }
-
-    public int Depth { get; }
 
     /// <summary>The directory to copy; null where the destination alone has it.</summary>
     public DirectoryRef? Source { get; }

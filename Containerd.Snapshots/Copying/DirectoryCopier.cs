@@ -17,7 +17,7 @@ internal sealed class DirectoryCopier(TreeCopy copy)
     public void Copy(CopiedDirectory directory)
     {
         copy.CancellationToken.ThrowIfCancellationRequested();
-        if (directory.Depth > MaxDepth)
+        if (directory.Destination.Depth > MaxDepth)
             throw CopyFailure.TooDeep(directory.Destination.Side.PathOf(directory.Destination), MaxDepth);
         DirectoryLease destination = default;
         using DirectoryLease source = directory.Source?.Open(keep: true) ?? default;

@@ -21,6 +21,8 @@ internal sealed class DirectoryRef(CopySide side, DirectoryRef? parent, byte[] t
 
     public DirectoryRef? Parent => parent;
 
+    public int Depth { get; } = parent is null ? 0 : parent.Depth + 1;
+
     public ReadOnlySpan<byte> TerminatedName => terminatedName;
 
     /// <summary>Opens the directory.</summary>
@@ -85,7 +87,7 @@ internal sealed class DirectoryRef(CopySide side, DirectoryRef? parent, byte[] t
             handle.Dispose();
             throw;
         }
-        if (!keep || !side.Budget.TryTake())
+        if (!keep || !side.Budget.TryTake(Depth))
             return new DirectoryLease(handle, IsOwned: true);
         if (Interlocked.CompareExchange(ref _kept, handle, null) is null)
             return new DirectoryLease(handle, IsOwned: false);

@@ -27,7 +27,9 @@ public abstract class CopyTest
     public void RemoveScratch()
     {
         new LinuxMounter().Unmount(Scratch, UnmountOptions.Recursive | UnmountOptions.Lazy);
-        Directory.Delete(Scratch, recursive: true);
+        using Process removal = Process.Start("rm", ["-rf", "--one-file-system", Scratch]); // the BCL cannot delete names that are not UTF-8
+        removal.WaitForExit();
+        Assert.That(removal.ExitCode, Is.Zero);
     }
 
     protected static FileTreeCopier Copier(int parallelism = 2) => new(new FileTreeCopierOptions { Parallelism = parallelism });

@@ -27,12 +27,13 @@ public sealed class ReflinkTests(string make, string type, int megabytes) : Copy
     }
 
     [Test]
-    public void RandomTreesAreCopied()
+    public void RandomTreesAreCopied([Values] bool toAnotherFileSystem)
     {
+        string destination = toAnotherFileSystem ? Destination : Path.Join(Mounted, "copy");
         TreeSnapshot.Unpack(RandomTree.Archive(31), Path.Join(Mounted, "source"));
         IReadOnlyList<string> expected = TreeSnapshot.Describe(Path.Join(Mounted, "source"));
-        Copier().Copy(Path.Join(Mounted, "source"), Path.Join(Mounted, "copy"));
-        Assert.That(TreeSnapshot.Describe(Path.Join(Mounted, "copy")), Is.EqualTo(expected));
+        Copier().Copy(Path.Join(Mounted, "source"), destination);
+        Assert.That(TreeSnapshot.Describe(destination), Is.EqualTo(expected));
     }
 
     [Test]

@@ -26,9 +26,9 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> snapshots = ListTrees();
         ILookup<long, SnapshotRecord> trees = snapshots.ToLookup(record => record.Tree!.Value.Id);
         int done = 0;
-        Parallel.ForEach(
+        ForEachAtOnce(
             trees,
-            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken },
+            Environment.ProcessorCount,
             users =>
             {
                 if (Check(users.First(), cancellationToken) is { } found && IsStillRecorded(users.Key))
@@ -37,9 +37,10 @@ public abstract partial class LocalSnapshotter
                         defects.Add(found with { Snapshot = user.Info.Name });
                 }
                 progress?.Report(new SnapshotProgress(SnapshotWork.Checking, Interlocked.Increment(ref done), trees.Count));
-            });
+            },
+            cancellationToken);
         foreach ((string path, _) in ListForeign())
-            defects.Add(new SnapshotDefect(SnapshotDefectKind.ForeignEntry, null, path, "No snapshotter gives such a name to a tree; somebody else has put it there."));
+            defects.Add(new SnapshotDefect(SnapshotDefectKind.ForeignEntry, null, path, "No snapshotter has given such a name to a tree; somebody else has put it there."));
         return [.. defects.OrderBy(defect => defect.Path, StringComparer.Ordinal).ThenBy(defect => defect.Snapshot, StringComparer.Ordinal)];
     }
 
@@ -95,11 +96,15 @@ public abstract partial class LocalSnapshotter
         var foreign = new List<(string, Action)>();
         foreach (TreePlace place in OpenPlaces())
         {
-            place.ListLayers(name =>
+            List<long> ids = place.ListLayers(Add);
+            long next = _metadata.Read(ReservationTable.NextId);
+            ids.FindAll(id => id >= next).ForEach(id => Add(TreePlace.Name(id)));
+
+            void Add(string name)
             {
                 string path = Path.Join(place.Path, "layers", name);
                 foreign.Add((path, () => TreeRemoval.Remove(place.Layers, name, path, CancellationToken.None)));
-            });
+            }
         }
         return foreign;
     }

@@ -13,6 +13,8 @@ internal static partial class Interop
     {
         public bool IsDirectory => (TypeAndMode & 0xF000) == 0x4000;
 
+        public bool IsRegular => (TypeAndMode & 0xF000) == 0x8000;
+
         /// <summary>A character device 0:0: what overlayfs keeps of something deleted.</summary>
         public bool IsWhiteout => (TypeAndMode & 0xF000) == 0x2000 && RepresentedDevice == 0;
 

@@ -15,11 +15,14 @@ internal static class LabelText
             return FrozenDictionary<string, string>.Empty;
         try
         {
-            return JsonSerializer.Deserialize(text, StoreJson.Default.SortedDictionaryStringString)!.AsReadOnly();
+            return JsonSerializer.Deserialize(text, StoreJson.Default.SortedDictionaryStringString)?.AsReadOnly() ?? throw Damage(null);
         }
         catch (JsonException e)
         {
-            throw new ContainerdException(ErrorKind.DataCorrupted, $"Snapshot '{Excerpt.Of(snapshot)}': its labels in the metadata are no JSON object.", e) { Subject = snapshot };
+            throw Damage(e);
         }
+
+        ContainerdException Damage(JsonException? cause) =>
+            new(ErrorKind.DataCorrupted, $"Snapshot '{Excerpt.Of(snapshot)}': its labels in the metadata are no JSON object.", cause) { Subject = snapshot };
     }
 }

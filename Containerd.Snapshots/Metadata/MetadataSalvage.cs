@@ -54,8 +54,12 @@ internal static class MetadataSalvage
                 string[] common = [.. columns.Split(", ").Intersect(known.Split(", "))];
                 if (common.Length == 0)
                     return;
+                // Schema 1 had another name for it.
+                bool isOld = table == "tree" && known.Split(", ").Contains("over_parent");
+                if (isOld)
+                    common = [.. common, "keeps_deletions"];
                 string list = string.Join(", ", common), values = string.Join(", ", common.Select((_, i) => $"?{i + 1}"));
-                using MetadataRows rows = source.Query($"SELECT {list} FROM {table} ORDER BY rowid {order}");
+                using MetadataRows rows = source.Query($"SELECT {(isOld ? list.Replace("keeps_deletions", "over_parent", StringComparison.Ordinal) : list)} FROM {table} ORDER BY rowid {order}");
                 while (rows.Read())
                     target.Execute($"INSERT OR IGNORE INTO {table}({list}) VALUES ({values})", rows.Values(common.Length));
                 return; // all of it

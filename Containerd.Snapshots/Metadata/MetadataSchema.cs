@@ -74,13 +74,18 @@ internal static class MetadataSchema
 
         ALTER TABLE snapshot ADD COLUMN user_map TEXT NOT NULL DEFAULT '';
         ALTER TABLE snapshot ADD COLUMN group_map TEXT NOT NULL DEFAULT '';
+
+        -- It stands for one of an additional store (L-8), and goes with the last snapshot that is based on it.
+        ALTER TABLE snapshot ADD COLUMN is_borrowed INTEGER NOT NULL DEFAULT 0;
         """,
     ];
 
     public static int Version => Migrations.Length;
 
     /// <summary>Brings a database to the current version. The caller holds the root's lock, and an older one is in use by nobody.</summary>
-    public static void Migrate(MetadataConnection connection)
+    /// <param name="connection">The database.</param>
+    /// <param name="isNew">Whether it may be an empty one, since there is nothing yet that it would have to know of.</param>
+    public static void Migrate(MetadataConnection connection, bool isNew)
     {
         string? mode = connection.QueryText("PRAGMA journal_mode = WAL");
         if (mode != "wal")
@@ -94,6 +99,13 @@ internal static class MetadataSchema
         if (version == Version)
             return;
         CheckNotNewer(connection, version);
+        if (version == 0 && !isNew)
+        {
+            throw new ContainerdException(
+                ErrorKind.DataCorrupted,
+                $"Metadata '{Excerpt.Of(connection.File)}' is empty although the store has trees; restore it, or have StoreRecovery make one, to which no tree belongs.")
+            { Subject = connection.File };
+        }
         // Tables that others refer to are made anew; that every reference holds is checked at the end.
         connection.Execute("PRAGMA foreign_keys = OFF");
         if (!connection.TryBeginWrite())

@@ -17,6 +17,7 @@ internal sealed partial class MetadataStore : IDisposable
 
     private readonly string _file;
     private readonly MetadataConnection? _writer;
+    private readonly StillDatabase? _still;
     private readonly Func<MetadataConnection> _openReader;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly ConcurrentBag<MetadataConnection> _readers = [];
@@ -26,9 +27,10 @@ internal sealed partial class MetadataStore : IDisposable
     private volatile bool _isDisposed;
 
     private MetadataStore(
-        string file, MetadataConnection? writer, Func<MetadataConnection> openReader, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
+        string file, MetadataConnection? writer, Func<MetadataConnection> openReader, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger, StillDatabase? still = null)
     {
         _file = file;
+        _still = still;
         _writer = writer;
         _openReader = openReader;
         _busyTimeout = busyTimeout;
@@ -37,11 +39,17 @@ internal sealed partial class MetadataStore : IDisposable
     }
 
     /// <summary>Opens the database and brings it to the current version. The caller holds the root's lock.</summary>
-    public static MetadataStore Open(string file, Durability durability, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
+    /// <param name="file">Its path.</param>
+    /// <param name="isNew">Whether it may be an empty one.</param>
+    /// <param name="durability">When a transaction counts as done.</param>
+    /// <param name="busyTimeout">How long a writer waits for others.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="logger">Where to log.</param>
+    public static MetadataStore Open(string file, bool isNew, Durability durability, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
     {
         // While it is opened nobody can be kept waiting asynchronously; a writer is done in a moment.
         using (MetadataConnection first = MetadataConnection.Open(file, ReaderBusyMilliseconds, durability))
-            MetadataSchema.Migrate(first);
+            MetadataSchema.Migrate(first, isNew);
         MetadataConnection writer = MetadataConnection.Open(file, 0, durability);
         return new MetadataStore(
             file, writer, () => MetadataConnection.Open(file, ReaderBusyMilliseconds, Durability.Relaxed), busyTimeout, timeProvider, logger);
@@ -55,7 +63,8 @@ internal sealed partial class MetadataStore : IDisposable
     public static MetadataStore OpenReadOnly(string file, bool isImmutable, TimeProvider timeProvider, ILogger logger)
     {
         // What is in the log but not yet in the database is part of it; without an index of the log, which cannot be made here, it would be left out.
-        if (isImmutable && new FileInfo(file + "-wal") is { Exists: true, Length: > 0 })
+        var still = new StillDatabase(file);
+        if (isImmutable && still.HasLog)
         {
             throw new ContainerdException(
                 ErrorKind.FailedPrecondition,
@@ -65,22 +74,33 @@ internal sealed partial class MetadataStore : IDisposable
         var store = new MetadataStore(
             file,
             null,
-            () => isImmutable ? MetadataConnection.OpenImmutable(file) : MetadataConnection.OpenReadOnly(file, ReaderBusyMilliseconds),
+            () => MetadataConnection.OpenReadOnly(file, ReaderBusyMilliseconds),
             TimeSpan.Zero,
             timeProvider,
-            logger);
-        store.Read(connection =>
+            logger,
+            still);
+        try
         {
-            MetadataSchema.Check(connection);
-            return true;
-        });
-        return store;
+            store.Read(connection =>
+            {
+                MetadataSchema.Check(connection);
+                return true;
+            });
+            return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Reads by one statement.</summary>
     public T Read<T>(Func<MetadataConnection, T> body)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
+        if (_still is not null && _still.TryRead(body, out T? result))
+            return result;
         if (!_readers.TryTake(out MetadataConnection? reader))
             reader = _openReader();
         try
@@ -199,6 +219,7 @@ internal sealed partial class MetadataStore : IDisposable
 
     private void DisposeReaders()
     {
+        _still?.Dispose();
         while (_readers.TryTake(out MetadataConnection? reader))
             reader.Dispose();
     }

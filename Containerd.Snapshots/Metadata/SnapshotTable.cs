@@ -5,7 +5,7 @@ internal static class SnapshotTable
 {
     private const string Columns = """
         s.id, s.name, s.kind, s.parent, p.name, s.tree, s.labels, s.created, s.updated, t.inodes, t.bytes, s.user_map, s.group_map,
-        t.place, t.directory, t.keeps_deletions, t.has_deletions, t.boot, l.path, l.is_foreign
+        t.place, t.directory, t.keeps_deletions, t.has_deletions, t.boot, l.path, l.is_foreign, t.fingerprint, s.is_borrowed
         FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent LEFT JOIN tree t ON t.id = s.tree LEFT JOIN place l ON l.id = t.place
         """;
 
@@ -78,12 +78,12 @@ internal static class SnapshotTable
     }
 
     /// <summary>Makes the row of a new snapshot; false where the name is taken.</summary>
-    public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, long? parentId, long? treeId, IdMappings mappings) => connection.Execute(
+    public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, long? parentId, long? treeId, IdMappings mappings, bool isBorrowed) => connection.Execute(
         """
-        INSERT INTO snapshot(name, kind, parent, tree, labels, created, updated, user_map, group_map) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        INSERT INTO snapshot(name, kind, parent, tree, labels, created, updated, user_map, group_map, is_borrowed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT(name) DO NOTHING
         """,
-        info.Name, (long)info.Kind, parentId, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups) > 0;
+        info.Name, (long)info.Kind, parentId, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups, isBorrowed) > 0;
 
     /// <summary>The active snapshot becomes a committed one: the row stays, its name and kind change; its parent and tree where they are others now.</summary>
     public static void Commit(MetadataConnection connection, SnapshotRow active, SnapshotInfo info, long? parentId, long treeId)
@@ -100,6 +100,14 @@ internal static class SnapshotTable
     public static void SetLabels(MetadataConnection connection, long id, SnapshotInfo info) => connection.Execute(
         "UPDATE snapshot SET labels = ?2, updated = ?3 WHERE id = ?1", id, LabelText.Write(info.Labels), info.UpdatedAt.UtcTicks);
 
+    /// <summary>A borrowed snapshot that nothing is based on any more, by its row; null where it is in use, or no borrowed one.</summary>
+    public static (long? ParentId, long TreeId)? FindIdleBorrowed(MetadataConnection connection, long id)
+    {
+        using MetadataRows row = connection.Query(
+            "SELECT parent, tree FROM snapshot s WHERE id = ?1 AND is_borrowed = 1 AND NOT EXISTS (SELECT 1 FROM snapshot c WHERE c.parent = s.id)", id);
+        return row.Read() ? (row.IntegerOrNull(0), row.Integer(1)) : null;
+    }
+
     public static void Delete(MetadataConnection connection, long id) => connection.Execute("DELETE FROM snapshot WHERE id = ?1", id);
 
     private static SnapshotRecord Read(MetadataRows row)
@@ -111,11 +119,16 @@ internal static class SnapshotTable
             Kind = (SnapshotKind)row.Integer(2),
             Parent = row.TextOrNull(4),
             Labels = LabelText.Read(row.TextOrNull(6), name),
-            CreatedAt = new DateTimeOffset(row.Integer(7), TimeSpan.Zero),
-            UpdatedAt = new DateTimeOffset(row.Integer(8), TimeSpan.Zero),
+            CreatedAt = Time(row.Integer(7), name),
+            UpdatedAt = Time(row.Integer(8), name),
         };
         TreeRecord? tree = row.IntegerOrNull(5) is null ? null : TreeTable.Read(row, 5, 13);
         var usage = tree is null ? default : new SnapshotUsage(row.Integer(9), row.Integer(10));
-        return new SnapshotRecord(row.Integer(0), info, row.IntegerOrNull(3), tree, usage, new IdMappings(row.Text(11), row.Text(12)));
+        return new SnapshotRecord(row.Integer(0), info, row.IntegerOrNull(3), tree, usage, new IdMappings(row.Text(11), row.Text(12)), row.IntegerOrNull(20) ?? 0, row.Flag(21));
     }
+
+    private static DateTimeOffset Time(long ticks, string snapshot) =>
+        ticks >= 0 && ticks <= DateTimeOffset.MaxValue.Ticks
+            ? new DateTimeOffset(ticks, TimeSpan.Zero)
+            : throw new ContainerdException(ErrorKind.DataCorrupted, $"Snapshot '{Excerpt.Of(snapshot)}': its time in the metadata is none.") { Subject = snapshot };
 }

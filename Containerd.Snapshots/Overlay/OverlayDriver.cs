@@ -12,7 +12,7 @@ internal sealed class OverlayDriver : TreeDriver
     private readonly ImmutableArray<string> _options;
     private readonly OverlayAttributes _attributes;
     private readonly LinuxMounter _mounter;
-    private SnapshotterCapabilities _capabilities;
+    private SnapshotterCapabilities? _capabilities;
 
     private OverlayDriver(ImmutableArray<string> options, LinuxMounter mounter)
     {
@@ -24,7 +24,7 @@ internal sealed class OverlayDriver : TreeDriver
 
     public override string Name => "overlay";
 
-    public override SnapshotterCapabilities Capabilities => _capabilities;
+    public override SnapshotterCapabilities Capabilities => _capabilities ?? SnapshotterCapabilities.None;
 
     public override bool Stacks => true;
 
@@ -40,9 +40,11 @@ internal sealed class OverlayDriver : TreeDriver
     {
         OverlayEnvironment.Probe(_mounter, directory, _options);
         // Whiteouts of layers with nothing beneath are made by the applier, and only the initial user namespace makes devices (S-4).
-        _capabilities = UserNamespace.IsInside ? SnapshotterCapabilities.None : SnapshotterCapabilities.Rebase;
+        SnapshotterCapabilities found = UserNamespace.IsInside ? SnapshotterCapabilities.None : SnapshotterCapabilities.Rebase;
         if (OverlayEnvironment.ProbeIdMaps(_mounter, directory, _options) is null)
-            _capabilities |= SnapshotterCapabilities.RemapIds;
+            found |= SnapshotterCapabilities.RemapIds;
+        // Of several directories that trees may lie in, what works in all.
+        _capabilities = _capabilities is { } elsewhere ? elsewhere & found : found;
     }
 
     public override void Make(TreePlace place, long id, NewTree tree, CancellationToken cancellationToken)
@@ -76,13 +78,12 @@ internal sealed class OverlayDriver : TreeDriver
     // What a volatile mount has left says that the upper directory may not be whole. It is, as long as the machine runs (M-16).
     public override void Revive(string place, long id)
     {
-        string incompatible = $"{TreePlace.WorkOf(place, id)}/work/incompat";
-        foreach (string mark in (string[])[$"{incompatible}/volatile", incompatible])
-        {
-            int errno = Sys.Unlink(null, mark, isDirectory: true);
-            if (errno is not (0 or ENOENT))
-                throw Failure("Making it possible to mount again", mark, errno);
-        }
+        string work = $"{TreePlace.WorkOf(place, id)}/work";
+        using SafeFileHandle? directory = Sys.TryOpen(null, work, Sys.ReadDirectoryOnly, out int errno);
+        if (directory is not null)
+            TreeRemoval.Remove(directory, "incompat", $"{work}/incompat", CancellationToken.None);
+        else if (errno != ENOENT) // it was never mounted
+            throw Failure("Making it possible to mount again", work, errno);
     }
 
     public override void Rebase(string files, IReadOnlyList<string> parents, CancellationToken cancellationToken) =>

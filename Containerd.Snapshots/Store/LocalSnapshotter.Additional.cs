@@ -21,10 +21,13 @@ public abstract partial class LocalSnapshotter
 
     private bool IsAdditional(string name) => _additional.Exists(store => store.Find(name) is not null);
 
-    /// <summary>The chain of a parent that only another store has, topmost first; empty where there is no parent, it is this store's, or nobody's.</summary>
+    /// <summary>
+    /// The chain of a parent that only another store has, topmost first; empty where there is no parent, it is this store's, or nobody's. Also of one that is
+    /// borrowed already: it may be given back before it is used.
+    /// </summary>
     private List<SnapshotRecord> BorrowableChain(string? parent)
     {
-        if (parent is null || _additional.Count == 0 || _metadata.Read(connection => SnapshotTable.Exists(connection, parent)))
+        if (parent is null || _additional.Count == 0 || FindRecord(parent) is { IsBorrowed: false })
             return [];
         foreach (AdditionalStore store in _additional)
         {
@@ -56,8 +59,8 @@ public abstract partial class LocalSnapshotter
             }
             if (known is null)
             {
-                long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, 0));
-                SnapshotTable.TryInsert(connection, record.Info, below?.Id, tree, IdMappings.None);
+                long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, record.Fingerprint));
+                SnapshotTable.TryInsert(connection, record.Info, below?.Id, tree, IdMappings.None, isBorrowed: true);
                 known = SnapshotTable.FindRow(connection, name);
             }
             below = known;

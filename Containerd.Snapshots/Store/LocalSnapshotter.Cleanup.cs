@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
@@ -47,7 +48,9 @@ public abstract partial class LocalSnapshotter
         TreeRecord? garbage = await _metadata.WriteAsync(
             connection =>
             {
-                SnapshotRecord record = SnapshotTable.Find(connection, key) ?? throw MissingOrForeign("Removing", key);
+                SnapshotRecord? record = SnapshotTable.Find(connection, key);
+                if (record is null or { IsBorrowed: true })
+                    throw MissingOrForeign("Removing", key, record);
                 if (SnapshotTable.HasChildren(connection, record.Id))
                 {
                     throw new ContainerdException(ErrorKind.FailedPrecondition, $"Removing snapshot '{Excerpt.Of(key)}': other snapshots are based on it; remove them first.") { Subject = key };
@@ -69,6 +72,12 @@ public abstract partial class LocalSnapshotter
     private static TreeRecord? Forget(MetadataConnection connection, SnapshotRecord record)
     {
         SnapshotTable.Delete(connection, record.Id);
+        // What was borrowed for it is given back: the store it belongs to may replace it now.
+        for (long? below = record.ParentId; below is { } id && SnapshotTable.FindIdleBorrowed(connection, id) is { } idle; below = idle.ParentId)
+        {
+            SnapshotTable.Delete(connection, id);
+            TreeTable.DeleteUnreferenced(connection, idle.TreeId);
+        }
         return record.Tree is { } tree && TreeTable.DeleteUnreferenced(connection, tree.Id) && !tree.IsForeign ? tree : null;
     }
 
@@ -178,9 +187,9 @@ public abstract partial class LocalSnapshotter
         int count = 0;
         ContainerdException? failure = null;
         // Trees side by side: within one the kernel's lock of the directory is the limit (performance.md, row 47).
-        Parallel.ForEach(
+        ForEachAtOnce(
             trees,
-            new ParallelOptions { MaxDegreeOfParallelism = DeletionParallelism, CancellationToken = cancellationToken },
+            DeletionParallelism,
             tree =>
             {
                 try
@@ -193,8 +202,22 @@ public abstract partial class LocalSnapshotter
                     // One tree that cannot be deleted does not keep the others; the first is reported at the end.
                     Interlocked.CompareExchange(ref failure, e, null);
                 }
-            });
+            },
+            cancellationToken);
         return (count, failure);
+    }
+
+    // Of several that fail the caller is told the first, as by a loop.
+    private static void ForEachAtOnce<T>(IEnumerable<T> items, int parallelism, Action<T> body, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Parallel.ForEach(items, new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancellationToken }, body);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
     }
 
     internal (int Count, ContainerdException? Failure) EmptyTrash(CancellationToken cancellationToken) => EmptyTrash(OpenPlaces(), null, cancellationToken);

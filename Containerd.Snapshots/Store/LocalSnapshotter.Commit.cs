@@ -81,10 +81,9 @@ public abstract partial class LocalSnapshotter
             return (await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
 
         // Written in another place: it becomes a tree of its own where the layers are, so that clean-up knows whose it is until the metadata does.
-        long home = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+        long home = await BeginTreeAsync(_places.Own, cancellationToken).ConfigureAwait(false);
         try
         {
-            _places.Own.Make(home);
             new FileTreeCopier().Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMoved);
             SnapshotInfo info = (await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
@@ -99,7 +98,7 @@ public abstract partial class LocalSnapshotter
         }
         finally
         {
-            _ids.Done(home);
+            _ids!.Done(home);
         }
     }
 
@@ -229,7 +228,7 @@ public abstract partial class LocalSnapshotter
                 if (flushes)
                     TreeTable.MarkSynced(connection, tree);
                 var info = new SnapshotInfo { Name = name, Kind = SnapshotKind.Committed, Parent = parent, Labels = labels, CreatedAt = now, UpdatedAt = now };
-                SnapshotTable.TryInsert(connection, info, below?.Row.Id, tree, IdMappings.None);
+                SnapshotTable.TryInsert(connection, info, below?.Row.Id, tree, IdMappings.None, isBorrowed: false);
                 return info;
             },
             cancellationToken).ConfigureAwait(false);
@@ -244,8 +243,11 @@ public abstract partial class LocalSnapshotter
             return null;
         foreach (AdditionalStore store in _additional)
         {
-            if (store.FindByDiffId(layer, overParent) is { } found)
-                return (found.Tree with { Place = found.Tree.Place ?? store.Path, IsForeign = true }, found.Measure);
+            if (store.FindByDiffId(layer, overParent) is not { } found)
+                continue;
+            TreeRecord tree = found.Tree with { Place = found.Tree.Place ?? store.Path, IsForeign = true };
+            if (Directory.Exists(FilesOf(tree)))
+                return (tree, found.Measure);
         }
         return null;
     }

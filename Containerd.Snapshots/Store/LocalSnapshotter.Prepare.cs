@@ -53,10 +53,18 @@ public abstract partial class LocalSnapshotter
             KnownParent? known = creation.Parent is null ? null : _known.Find(creation.Parent);
             if (known is null)
                 known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, null));
-            IReadOnlyList<Mount>? mounts = await CreateOnAsync(creation, borrowed, known, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<Mount>? mounts = null;
+            try
+            {
+                mounts = await CreateOnAsync(creation, borrowed, known, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ContainerdException) when (known is not null && _metadata.Read(connection => SnapshotTable.FindRow(connection, creation.Parent!)) != known.Row)
+            {
+                // Its tree went while it was looked at, or before.
+            }
             if (mounts is not null)
                 return mounts;
-            _known.Forget(creation.Parent!); // another is of its name now
+            _known.Forget(creation.Parent!); // another is of its name now, or none
         }
     }
 
@@ -67,11 +75,10 @@ public abstract partial class LocalSnapshotter
         bool isApart = creation.Kind == SnapshotKind.Active && !creation.IsLayer && _places.Writable is not null;
         TreePlace place = isApart ? _places.Writable!.Value.Place : _places.Own;
         TreeRecord? parentTree = known?.Trees[0] ?? (borrowed.Count > 0 ? borrowed[0].Tree : null);
-        long id = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+        long id = await BeginTreeAsync(place, cancellationToken).ConfigureAwait(false);
         bool isUsed = false;
         try
         {
-            place.Make(id);
             Reached?.Invoke(StoreStep.TreeBegun);
             _driver.Make(place, id, new NewTree(parentTree is { } beneath ? FilesOf(beneath) : null, creation.Kind == SnapshotKind.Active, creation.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMade);
@@ -85,7 +92,29 @@ public abstract partial class LocalSnapshotter
         {
             if (!isUsed)
                 Abandon(place, id);
-            _ids.Done(id);
+            _ids!.Done(id);
+        }
+    }
+
+    /// <summary>Makes the directory of a new tree; the ID is in progress.</summary>
+    private async ValueTask<long> BeginTreeAsync(TreePlace place, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            long id = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+            bool isMade = false;
+            try
+            {
+                isMade = place.TryMake(id);
+                if (isMade)
+                    return id;
+                // It was given out before, and power loss took the record of it: what lies there is garbage, for the clean-up to find.
+            }
+            finally
+            {
+                if (!isMade)
+                    _ids.Done(id);
+            }
         }
     }
 
@@ -118,7 +147,7 @@ public abstract partial class LocalSnapshotter
                     return (true, null);
                 if (tree is { } made)
                     TreeTable.Insert(connection, made.Id, made.Place is null ? null : _places.Writable!.Value.Row, made.KeepsDeletions, made.Boot);
-                return SnapshotTable.TryInsert(connection, info, found?.Row.Id, tree?.Id, creation.Mappings) ? (false, found) : throw Taken(creation.Key);
+                return SnapshotTable.TryInsert(connection, info, found?.Row.Id, tree?.Id, creation.Mappings, isBorrowed: false) ? (false, found) : throw Taken(creation.Key);
             },
             cancellationToken).ConfigureAwait(false);
         if (isStale)

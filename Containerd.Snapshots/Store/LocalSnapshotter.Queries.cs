@@ -27,10 +27,11 @@ public abstract partial class LocalSnapshotter
                 {
                     throw new ContainerdException(ErrorKind.FailedPrecondition, $"Snapshot '{Excerpt.Of(key)}' is committed: it has no mounts of its own; make a view of it.") { Subject = key };
                 }
-                if (record is { Kind: SnapshotKind.Active, Tree: { Boot: not null } tree } && !_isReadOnly)
+                if (record is { Kind: SnapshotKind.Active, Tree: { Boot: not null } tree })
                 {
                     CheckBoot(key, tree);
-                    _driver.Revive(tree.Place ?? _root.Path, tree.Directory);
+                    if (!_isReadOnly)
+                        _driver.Revive(tree.Place ?? _root.Path, tree.Directory);
                 }
                 return _driver.Mounts(new TreeStack(_root.Path, record.Kind, record.Tree, parents, record.Mappings));
             },
@@ -58,7 +59,9 @@ public abstract partial class LocalSnapshotter
                 return _metadata.WriteAsync(
                     connection =>
                     {
-                        SnapshotRecord record = SnapshotTable.Find(connection, key) ?? throw MissingOrForeign("Labelling", key);
+                        SnapshotRecord? record = SnapshotTable.Find(connection, key);
+                        if (record is null or { IsBorrowed: true })
+                            throw MissingOrForeign("Labelling", key, record);
                         SnapshotInfo updated = record.Info with { Labels = labels.ApplyTo(record.Info.Labels), UpdatedAt = now };
                         SnapshotTable.SetLabels(connection, record.Id, updated);
                         return updated;
@@ -143,8 +146,8 @@ public abstract partial class LocalSnapshotter
 
     private SnapshotRecord? FindRecord(string key) => _metadata.Read(connection => SnapshotTable.Find(connection, key));
 
-    private ContainerdException MissingOrForeign(string doing, string key) =>
-        IsAdditional(key)
+    private ContainerdException MissingOrForeign(string doing, string key, SnapshotRecord? borrowed) =>
+        borrowed is not null || IsAdditional(key)
             ? new ContainerdException(ErrorKind.PermissionDenied, $"{doing} snapshot '{Excerpt.Of(key)}': it belongs to an additional store, which is only read here.") { Subject = key }
             : Missing("snapshot", key);
 

@@ -47,7 +47,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
             ? StoreRoot.OpenReadOnly(options.Root, driver, (root, isImmutable) =>
                 metadata = MetadataStore.OpenReadOnly(root.MetadataFile, isImmutable, _timeProvider, _logger))
             : StoreRoot.Open(options.Root, driver, _timeProvider, root =>
-                metadata = MetadataStore.Open(root.MetadataFile, options.Durability, options.BusyTimeout, _timeProvider, _logger));
+                metadata = MetadataStore.Open(root.MetadataFile, !root.HasTrees, options.Durability, options.BusyTimeout, _timeProvider, _logger));
         try
         {
             _metadata = metadata!;
@@ -64,7 +64,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
                 _ids = new TreeIds(_metadata, owner.Name);
                 owner.Probe(driver.Probe);
                 if (writableRoot is not null)
-                    places.UseForWritable(writableRoot, _metadata);
+                    places.UseForWritable(writableRoot, _metadata, owner.Name, driver);
             }
         }
         catch

@@ -47,6 +47,8 @@ public static partial class SnapshotterChoice
             LogFound(logger, options.Root, made);
             return Open(made, options, loggerFactory, timeProvider);
         }
+        if (options.IsReadOnly)
+            return Open(Names[0], options, loggerFactory, timeProvider); // which says that there is no store, and makes nothing to find that out
         IReadOnlyList<SnapshotterSupport> support = Probe(options.Root, options);
         IEnumerable<SnapshotterSupport> candidates = options.WritableRoot is null ? support : support.Where(one => one.Name == "overlay");
         string reasons = string.Join(' ', support.Where(one => !one.IsSupported).Select(one => $"{one.Name}: {one.Reason}"));

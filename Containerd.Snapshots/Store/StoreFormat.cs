@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
 using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;
@@ -25,32 +26,47 @@ internal static class StoreFormat
 
     private static byte[]? Read(string root)
     {
+        string path = Path.Join(root, RootFormat.FileName);
+        using SafeFileHandle? file = Sys.TryOpen(null, path, Sys.ReadFileOnly, out int errno);
+        if (file is null)
+            return errno is ENOENT or ENOTDIR ? null : throw Failure("Reading", path, errno);
+        errno = Sys.Status(file, "", out EntryStatus status);
+        if (errno != 0)
+            throw Failure("Reading the status of", path, errno);
+        if (!status.IsRegular)
+            return []; // which says nothing: damaged
         byte[] json = new byte[RootFormat.MaxBytes + 1];
-        int length;
-        try
+        int length = 0, read;
+        do
         {
-            using FileStream file = File.OpenRead(Path.Join(root, RootFormat.FileName));
-            length = file.ReadAtLeast(json, json.Length, throwOnEndOfStream: false);
+            FileResult result = Files.Read(file, json.AsSpan(length), length, out read);
+            if (!result.Ok)
+                throw result.ToException("read", path);
+            length += read;
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
+        while (read > 0 && length < json.Length);
         return json[..length];
     }
 
     /// <summary>Marks a root as a store of this version: the file is whole or as it was, also after power loss.</summary>
     public static void Write(string root, SafeFileHandle rootHandle, string snapshotter)
     {
-        using (var file = new FileStream(Path.Join(root, NewFileName), FileMode.Create, FileAccess.Write, FileShare.None))
+        using (SafeFileHandle? file = Sys.TryOpen(rootHandle, NewFileName, LibC.O_WRONLY | LibC.O_CREAT | LibC.O_TRUNC | LibC.O_NOFOLLOW, out int errno))
         {
-            file.Write(RootFormat.Write(Prefix + snapshotter, Version));
-            file.Flush(flushToDisk: true);
+            Check(errno);
+            FileResult result = Files.Write(file!, RootFormat.Write(Prefix + snapshotter, Version), 0);
+            if (!result.Ok)
+                throw result.ToException("make a store in", root);
         }
-        int errno = Sys.Rename(rootHandle, NewFileName, rootHandle, RootFormat.FileName);
-        if (errno == 0)
-            errno = Sys.SyncFileSystem(rootHandle);
-        if (errno != 0)
-            throw Failure("Making a store in", root, errno);
+        // Flushed before it has its name, and again with it.
+        Check(Sys.SyncFileSystem(rootHandle));
+        Check(Sys.Rename(rootHandle, NewFileName, rootHandle, RootFormat.FileName));
+        Check(Sys.SyncFileSystem(rootHandle));
+
+        void Check(int errno)
+        {
+            if (errno != 0)
+                throw Failure("Making a store in", root, errno);
+        }
     }
 }

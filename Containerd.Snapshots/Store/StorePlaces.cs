@@ -20,18 +20,38 @@ internal sealed class StorePlaces : IDisposable
     public (TreePlace Place, long Row)? Writable { get; private set; }
 
     /// <summary>Opens the directory for writable trees, or makes it. Stores that share it have a directory in it each, named as the store.</summary>
-    public void UseForWritable(string directory, MetadataStore metadata)
+    /// <param name="directory">The directory.</param>
+    /// <param name="metadata">The store's metadata.</param>
+    /// <param name="owner">Who is opening the store.</param>
+    /// <param name="driver">What has to work there.</param>
+    public void UseForWritable(string directory, MetadataStore metadata, string owner, TreeDriver driver)
     {
         string id = metadata.Read(PlaceTable.StoreId);
         string path = Path.Join(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)), id);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        StoreRoot.MakeParents(path);
         int errno = Sys.MakeDirectory(null, path, PrivateMode);
         if (errno is not (0 or EEXIST))
             throw Failure("Making the directory for writable trees", path, errno);
         TreePlace place = Open(path, make: true);
         _opened[path] = place;
-        long row = metadata.Write(connection => PlaceTable.Ensure(connection, path, isForeign: false));
+        (long row, long probe) = metadata.Write(connection => (PlaceTable.Ensure(connection, path, isForeign: false), ReservationTable.Reserve(connection, 1, owner, 0)));
+        Probe(place, probe, driver);
         Writable = (place, row);
+    }
+
+    // In the place of a tree, so that of a process killed here the clean-up finds it.
+    private static void Probe(TreePlace place, long id, TreeDriver driver)
+    {
+        if (!place.TryMake(id))
+            return; // power loss took the record that it was given out; an open before this one has tried it
+        try
+        {
+            driver.Probe(Path.Join(place.Path, "layers", TreePlace.Name(id)));
+        }
+        finally
+        {
+            place.Discard(id, driver);
+        }
     }
 
     /// <summary>The place of a tree of this store.</summary>

@@ -23,6 +23,7 @@ internal sealed class StoreRoot : IDisposable
     private const string MetadataName = "metadata.db";
     private const string EmptyName = "empty";
     private const int PrivateMode = 0x1C0; // 0700
+    private const int ParentMode = 0x1FF; // 0777, less the umask
     private const int LockPollMilliseconds = 10;
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(30);
 
@@ -37,6 +38,8 @@ internal sealed class StoreRoot : IDisposable
     public string Path { get; }
 
     public string MetadataFile => System.IO.Path.Join(Path, MetadataName);
+
+    public bool HasTrees => Directory.EnumerateFileSystemEntries(System.IO.Path.Join(Path, "layers")).Any();
 
     /// <summary>Where the trees are.</summary>
     public TreePlace Trees { get; private set; } = null!;
@@ -152,14 +155,28 @@ internal sealed class StoreRoot : IDisposable
         SafeFileHandle? found = Sys.TryOpen(null, path, directoryOnly, out int errno);
         if (errno == ENOENT)
         {
-            if (System.IO.Path.GetDirectoryName(path) is { Length: > 0 } parent)
-                Directory.CreateDirectory(parent);
+            MakeParents(path);
             errno = Sys.MakeDirectory(null, path, PrivateMode);
             if (errno is not (0 or EEXIST))
                 throw Failure("Making the root", path, errno);
         }
         found?.Dispose();
         return Sys.TryOpen(null, path, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_DIRECTORY, out errno) ?? throw Failure("Opening the root", path, errno);
+    }
+
+    /// <summary>Makes the directories that a path leads through, where they are missing.</summary>
+    public static void MakeParents(string path)
+    {
+        if (System.IO.Path.GetDirectoryName(path) is not { Length: > 0 } parent)
+            return;
+        int errno = Sys.MakeDirectory(null, parent, ParentMode);
+        if (errno == ENOENT)
+        {
+            MakeParents(parent);
+            errno = Sys.MakeDirectory(null, parent, ParentMode);
+        }
+        if (errno is not (0 or EEXIST))
+            throw Failure("Making the directory", parent, errno);
     }
 
     // Whoever may write into a root can put devices and set-id programs where containers find them, or have this process delete what it should not.
@@ -195,10 +212,10 @@ internal sealed class StoreRoot : IDisposable
 
     private void CheckMetadata()
     {
-        if (!File.Exists(MetadataFile) && Directory.EnumerateFileSystemEntries(System.IO.Path.Join(Path, "layers")).Any())
+        if (new FileInfo(MetadataFile) is { Exists: false } or { Length: 0 } && HasTrees)
         {
             throw new ContainerdException(
-                ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(MetadataFile)}' is missing although the store has trees; restore it, or have StoreRecovery make an empty one, to which no tree belongs.")
+                ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(MetadataFile)}' is missing or empty although the store has trees; restore it, or have StoreRecovery make an empty one, to which no tree belongs.")
             { Subject = MetadataFile };
         }
     }

@@ -56,12 +56,11 @@ internal sealed class TreePlace : IDisposable
 
     public bool Exists(long id) => Sys.Status(Layers, $"{Name(id)}/fs", out EntryStatus status) == 0 && status.IsDirectory;
 
-    /// <summary>Makes the directory that a tree lies in.</summary>
-    public void Make(long id)
+    /// <summary>Makes the directory that a tree lies in; false where there is one of that name.</summary>
+    public bool TryMake(long id)
     {
         int errno = Sys.MakeDirectory(Layers, Name(id), PrivateMode);
-        if (errno != 0)
-            throw Failure("Making the tree", FilesOf(id), errno);
+        return errno is 0 or EEXIST ? errno == 0 : throw Failure("Making the tree", FilesOf(id), errno);
     }
 
     public SafeFileHandle OpenFiles(long id) =>

@@ -33,7 +33,8 @@ public abstract partial class LocalSnapshotter
         Reached?.Invoke(StoreStep.DefectsFound);
         var removed = new List<string>();
         var remaining = new List<SnapshotDefect>();
-        foreach (SnapshotDefect defect in found)
+        // What is missing first: work that is lost keeps nothing beneath it.
+        foreach (SnapshotDefect defect in found.OrderBy(defect => defect.Kind))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (defect.Snapshot is not { } name)
@@ -43,7 +44,7 @@ public abstract partial class LocalSnapshotter
                 continue;
             }
             (List<string> names, List<TreeRecord> trees, bool isKept) = await _metadata.WriteAsync(
-                connection => RemoveDamaged(connection, name, defect.Kind, options.RemoveActive), cancellationToken).ConfigureAwait(false);
+                connection => RemoveDamaged(connection, name, defect, options.RemoveActive), cancellationToken).ConfigureAwait(false);
             removed.AddRange(names);
             trees.ForEach(TrashForgotten);
             if (isKept)
@@ -65,15 +66,15 @@ public abstract partial class LocalSnapshotter
 
     /// <summary>Forgets a damaged snapshot and what is based on it, those on top first.</summary>
     /// <returns>What was forgotten, the trees that are garbage now, and whether the damaged one had to stay.</returns>
-    private static (List<string> Names, List<TreeRecord> Garbage, bool IsKept) RemoveDamaged(
-        MetadataConnection connection, string name, SnapshotDefectKind kind, bool removeActive)
+    private (List<string> Names, List<TreeRecord> Garbage, bool IsKept) RemoveDamaged(
+        MetadataConnection connection, string name, SnapshotDefect defect, bool removeActive)
     {
         var names = new List<string>();
         var garbage = new List<TreeRecord>();
         SnapshotRecord? damaged = SnapshotTable.Find(connection, name);
-        if (damaged is null)
-            return (names, garbage, false); // removed with one beneath, or by somebody
-        if (damaged.Kind == SnapshotKind.Committed && damaged.Tree is { } tree)
+        if (damaged?.Tree is not { } tree || FilesOf(tree) != defect.Path)
+            return (names, garbage, false); // removed with one beneath, or by somebody who has made it anew perhaps
+        if (damaged.Kind == SnapshotKind.Committed)
             TreeTable.StopSharing(connection, tree.Id);
 
         var kept = new HashSet<long>();
@@ -81,7 +82,7 @@ public abstract partial class LocalSnapshotter
         for (int i = affected.Count - 1; i >= 0; i--)
         {
             SnapshotRecord record = affected[i];
-            bool isWork = record.Kind == SnapshotKind.Active && !(record.Id == damaged.Id && kind == SnapshotDefectKind.MissingTree);
+            bool isWork = record.Kind == SnapshotKind.Active && !(record.Id == damaged.Id && defect.Kind == SnapshotDefectKind.MissingTree);
             if (kept.Contains(record.Id) || (isWork && !removeActive))
             {
                 if (record.ParentId is { } parent)

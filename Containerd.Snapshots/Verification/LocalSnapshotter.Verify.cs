@@ -26,9 +26,9 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> snapshots = ListTrees();
         ILookup<long, SnapshotRecord> trees = snapshots.ToLookup(record => record.Tree!.Value.Id);
         int done = 0;
-        Parallel.ForEach(
+        ForEachAtOnce(
             trees,
-            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken },
+            Environment.ProcessorCount,
             users =>
             {
                 if (Check(users.First(), cancellationToken) is { } found && IsStillRecorded(users.Key))
@@ -37,7 +37,8 @@ public abstract partial class LocalSnapshotter
                         defects.Add(found with { Snapshot = user.Info.Name });
                 }
                 progress?.Report(new SnapshotProgress(SnapshotWork.Checking, Interlocked.Increment(ref done), trees.Count));
-            });
+            },
+            cancellationToken);
         foreach ((string path, _) in ListForeign())
             defects.Add(new SnapshotDefect(SnapshotDefectKind.ForeignEntry, null, path, "The store has given no tree such a name; somebody else has put it there."));
         return [.. defects.OrderBy(defect => defect.Path, StringComparer.Ordinal).ThenBy(defect => defect.Snapshot, StringComparer.Ordinal)];

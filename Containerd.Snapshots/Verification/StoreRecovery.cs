@@ -10,6 +10,8 @@ namespace Containerd.Snapshots;
 /// </remarks>
 public static class StoreRecovery
 {
+    private static readonly string[] Suffixes = ["", "-wal", "-shm"];
+
     /// <summary>Makes a new database from what can be read of the damaged one.</summary>
     /// <param name="root">The directory of the store.</param>
     /// <param name="timeProvider">The clock that waiting for another process is measured by; null for the system's.</param>
@@ -17,48 +19,69 @@ public static class StoreRecovery
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: no such directory, or no store in it. -or-
     /// <see cref="ErrorKind.Unavailable"/>: a process has the store open. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>, <see cref="ErrorKind.NotSupported"/>: as when it is opened. -or- <see cref="ErrorKind.ResourceExhausted"/>: the disk is full.</exception>
-    public static IReadOnlyList<string> RecoverMetadata(string root, TimeProvider? timeProvider = null)
+    public static IReadOnlyList<string> RecoverMetadata(string root, TimeProvider? timeProvider = null) => RecoverMetadata(root, timeProvider, null);
+
+    /// <summary>Recovers, and calls back when the damaged database is out of the way and the new one not yet in its place. For tests.</summary>
+    internal static IReadOnlyList<string> RecoverMetadata(string root, TimeProvider? timeProvider, Action? setAside)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(root);
         IReadOnlyList<string> saved = [];
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         string snapshotter = StoreFormat.SnapshotterOf(full)
             ?? throw new ContainerdException(ErrorKind.NotFound, $"There is no store in '{Excerpt.Of(full)}': its file '{RootFormat.FileName}' is missing or damaged.") { Subject = full };
-        using StoreRoot opened = StoreRoot.OpenForRecovery(full, snapshotter, timeProvider ?? TimeProvider.System, store => saved = Recover(store));
+        using StoreRoot opened = StoreRoot.OpenForRecovery(full, snapshotter, timeProvider ?? TimeProvider.System, store => saved = Recover(store, setAside));
         return saved;
     }
 
-    private static List<string> Recover(StoreRoot root)
+    private static List<string> Recover(StoreRoot root, Action? setAside)
     {
-        string database = root.MetadataFile, fresh = database + ".new";
-        Delete(fresh);
-        long nextTree = root.Trees.ListLayers().Concat(root.Trees.ListTrash()).DefaultIfEmpty(0).Max() + 1;
-        List<string> saved;
-        using (MetadataConnection target = MetadataConnection.Open(fresh, 0, Durability.Full))
-        {
-            MetadataSchema.Migrate(target);
-            saved = MetadataSalvage.Copy(database, target, nextTree);
-            target.ExecuteScript("PRAGMA wal_checkpoint(TRUNCATE)");
-        }
-        // The damaged one goes aside whole, with its log, before the new one takes its name: in between there is none, which is refused rather than taken for a new store.
-        int number = 1;
-        while (File.Exists($"{database}.damaged-{number}"))
-            number++;
-        foreach (string suffix in (string[])["", "-wal", "-shm"])
-        {
-            if (File.Exists(database + suffix))
-                File.Move(database + suffix, $"{database}.damaged-{number}{suffix}");
-        }
-        Delete(fresh + "-wal", fresh + "-shm");
-        File.Move(fresh, database);
+        string database = root.MetadataFile, recovered = database + ".recovered";
+        // Where a call was killed after it had set the damaged one aside, everything has been saved.
+        List<string> saved = !File.Exists(database) && File.Exists(recovered) ? NamesIn(recovered) : Save(root, database, recovered);
+        SetAside(database);
+        setAside?.Invoke();
+        File.Move(recovered, database);
         root.Flush();
         return saved;
     }
 
-    private static void Delete(string file, params string[] others)
+    /// <summary>Makes the new database, under its name only when it is complete and on disk.</summary>
+    private static List<string> Save(StoreRoot root, string database, string recovered)
     {
-        File.Delete(file);
-        foreach (string other in others.Length > 0 ? others : [file + "-wal", file + "-shm"])
-            File.Delete(other);
+        string fresh = database + ".new";
+        foreach (string suffix in Suffixes)
+            File.Delete(fresh + suffix);
+        long nextTree = root.Trees.ListLayers().Concat(root.Trees.ListTrash()).DefaultIfEmpty(0).Max() + 1;
+        List<string> saved;
+        using (MetadataConnection target = MetadataConnection.Open(fresh, 0, Durability.Full))
+        {
+            MetadataSchema.Migrate(target, isNew: true);
+            saved = MetadataSalvage.Copy(database, target, nextTree);
+            target.ExecuteScript("PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        root.Flush();
+        File.Move(fresh, recovered, overwrite: true);
+        root.Flush();
+        return saved;
+    }
+
+    private static List<string> NamesIn(string recovered)
+    {
+        using MetadataConnection connection = MetadataConnection.OpenImmutable(recovered);
+        return connection.QueryTexts("SELECT name FROM snapshot ORDER BY id");
+    }
+
+    // Whole, with its log, and before the new one takes its name, which otherwise would take the log for its own. In between there is no database, which is
+    // refused rather than taken for a new store.
+    private static void SetAside(string database)
+    {
+        int number = 1;
+        while (File.Exists($"{database}.damaged-{number}"))
+            number++;
+        foreach (string suffix in Suffixes)
+        {
+            if (File.Exists(database + suffix))
+                File.Move(database + suffix, $"{database}.damaged-{number}{suffix}");
+        }
     }
 }

@@ -65,7 +65,11 @@ public class BtrfsSnapshotterTests
         await using var snapshotter = new BtrfsSnapshotter(new LocalSnapshotterOptions { Root = Root, CleansInBackground = false });
         string tree = (await snapshotter.PrepareAsync("active"))[0].Source;
         MakeSubvolume(tree, "inner");
-        await File.WriteAllTextAsync(Path.Join(tree, "inner/file"), "");
+        // Deeper than what is deleted in place, and nothing can be moved from one subvolume to another.
+        string deep = string.Concat(Enumerable.Repeat("/d", 200));
+        Directory.CreateDirectory(Path.Join(tree, "inner", deep));
+        Directory.CreateDirectory(Path.Join(tree, deep));
+        await File.WriteAllTextAsync(Path.Join(tree, "inner", deep, "file"), "");
         using (SafeFileHandle inner = Open(Path.Join(tree, "inner")))
             Assert.That(Interop.Btrfs.SetReadOnly(inner, readOnly: true), Is.Zero);
         await snapshotter.RemoveAsync("active");
@@ -89,6 +93,8 @@ public class BtrfsSnapshotterTests
     {
         using FileSystemImage other = FileSystemImage.Make("tmpfs");
         string root = Path.Join(other.Path, "root");
+        Directory.CreateDirectory(Path.Join(root, ".probe-overlay-left-by-a-killed-process"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.SetUnixFileMode(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new BtrfsSnapshotter(root).Dispose())!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
         Assert.That(failure.Message, Does.Contain("btrfs"));

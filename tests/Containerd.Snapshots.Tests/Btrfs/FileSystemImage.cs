@@ -22,6 +22,8 @@ internal sealed class FileSystemImage : IDisposable
         var image = new FileSystemImage();
         try
         {
+            // Other users have to get as far as what is in it.
+            File.SetUnixFileMode(image._directory, (UnixFileMode)0x1ED); // 0755
             Directory.CreateDirectory(image.Path);
             if (type == "tmpfs")
             {

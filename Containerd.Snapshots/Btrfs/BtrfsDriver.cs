@@ -107,21 +107,16 @@ internal sealed class BtrfsDriver : TreeDriver
             return;
         }
         using (directory)
-        {
             errno = Interop.Btrfs.Destroy(directory, Files);
-            if (errno is not (0 or ENOENT))
-                Empty(directory, path);
-        }
-        TreeRemoval.Remove(parent, name, path, cancellationToken);
+        // Somebody has made subvolumes in it, read-only ones perhaps: then it is emptied like any directory. Linux 4.18 lets rmdir remove an empty subvolume.
+        bool isEmptied = errno is not (0 or ENOENT);
+        TreeRemoval.Remove(parent, name, path, cancellationToken, isEmptied ? entered => LetWrite(entered, path) : null);
     }
 
-    // Somebody has made subvolumes in it: then it is emptied like any directory. Linux 4.18 lets rmdir remove an empty subvolume.
-    private static void Empty(SafeFileHandle directory, string path)
+    private static void LetWrite(SafeFileHandle directory, string path)
     {
-        using SafeFileHandle? files = Sys.TryOpen(directory, Files, Sys.ReadDirectoryOnly, out int errno);
-        if (files is not null)
-            errno = Interop.Btrfs.SetReadOnly(files, readOnly: false);
-        if (errno is not (0 or ENOENT or EINVAL)) // EINVAL: no subvolume
+        int errno = Interop.Btrfs.SetReadOnly(directory, readOnly: false);
+        if (errno is not (0 or EINVAL)) // EINVAL: no subvolume, but a directory in one
             throw Failure("Deleting the subvolume", path, errno);
     }
 

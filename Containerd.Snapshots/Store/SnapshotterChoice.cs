@@ -75,24 +75,16 @@ public static partial class SnapshotterChoice
 
     private static SnapshotterSupport Try(TreeDriver driver, string directory)
     {
-        string name = $".probe-{driver.Name}-{Guid.NewGuid():N}";
-        string probe = Path.Join(directory, name);
         using SafeFileHandle parent = Interop.Sys.TryOpen(null, directory, Interop.Sys.ReadDirectoryOnly, out int errno) ?? throw Interop.Failure("Opening", directory, errno);
-        errno = Interop.Sys.MakeDirectory(parent, name, 0x1C0); // 0700
-        if (errno != 0)
-            throw Interop.Failure("Making a directory to try snapshotters in", probe, errno);
+        using var place = ProbeDirectory.Make(parent, directory, driver.Name);
         try
         {
-            driver.Probe(probe);
+            driver.Probe(place.Path);
             return new SnapshotterSupport(driver.Name, null);
         }
         catch (ContainerdException e)
         {
             return new SnapshotterSupport(driver.Name, e.Message);
-        }
-        finally
-        {
-            TreeRemoval.Remove(parent, name, probe, CancellationToken.None);
         }
     }
 

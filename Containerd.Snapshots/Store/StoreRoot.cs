@@ -66,7 +66,12 @@ internal sealed class StoreRoot : IDisposable
             using SafeFileHandle held = root.Lock(timeProvider);
             int? format = StoreFormat.Check(full, driver.Name);
             if (format is null)
+            {
+                // Where the driver does not work the directory stays nobody's, so that another can have it.
+                using (ProbeDirectory probe = ProbeDirectory.Make(root._root, full, driver.Name))
+                    driver.Probe(probe.Path);
                 StoreFormat.Write(full, root._root, driver.Name);
+            }
             root.CheckErrno(Sys.SetMode(root._root, PrivateMode), "Closing to others");
             root.Trees = TreePlace.Open(root._root, full, make: true);
             root.Owners = root.OpenOwnDirectory("owners");
@@ -200,7 +205,7 @@ internal sealed class StoreRoot : IDisposable
     private void CheckEmpty(string component)
     {
         string[] ours = ["lost+found", LockName, StoreFormat.NewFileName, RootFormat.FileName];
-        string? foreign = Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName).FirstOrDefault(name => !ours.Contains(name));
+        string? foreign = Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName).FirstOrDefault(name => !ours.Contains(name) && !ProbeDirectory.IsName(name!));
         // Another process may have made it a store just now.
         if (foreign is not null && StoreFormat.Check(Path, component) is null)
         {

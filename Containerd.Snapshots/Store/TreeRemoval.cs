@@ -20,16 +20,19 @@ internal static class TreeRemoval
     /// <param name="name">The entry.</param>
     /// <param name="subject">Its path, for messages.</param>
     /// <param name="cancellationToken">Stops between two directories; the rest stays.</param>
-    public static void Remove(SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken) =>
-        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken);
+    /// <param name="entered">Given every directory beneath before anything in it is deleted; null for nobody.</param>
+    public static void Remove(
+        SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null) =>
+        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken, entered);
 
     /// <summary>Deletes an entry whose name is any bytes, with a NUL behind them.</summary>
-    public static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken)
+    public static void Remove(
+        SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null)
     {
         using SafeFileHandle? top = Open(parent, terminatedName, subject);
         if (top is not null)
         {
-            var removal = new Removal(top, subject, cancellationToken);
+            var removal = new Removal(top, subject, entered, cancellationToken);
             while (removal.EmptyTop())
             {
             }
@@ -55,7 +58,7 @@ internal static class TreeRemoval
         };
     }
 
-    private sealed class Removal(SafeFileHandle top, string subject, CancellationToken cancellationToken)
+    private sealed class Removal(SafeFileHandle top, string subject, Action<SafeFileHandle>? entered, CancellationToken cancellationToken)
     {
         private readonly Stack<Level> _levels = [];
         private int _moved;
@@ -83,9 +86,7 @@ internal static class TreeRemoval
                 {
                     if (level.Children.TryDequeue(out byte[]? child))
                     {
-                        if (_levels.Count >= MaxOpenDirectories)
-                            MoveUp(level.Directory, child);
-                        else
+                        if (_levels.Count < MaxOpenDirectories || !TryMoveUp(level.Directory, child))
                             Enter(level.Directory, child);
                         continue;
                     }
@@ -113,6 +114,7 @@ internal static class TreeRemoval
             }
             try
             {
+                entered?.Invoke(directory);
                 _levels.Push(new Level(directory, name, Clear(directory)));
                 return true;
             }
@@ -143,15 +145,18 @@ internal static class TreeRemoval
             return directories;
         }
 
-        private void MoveUp(SafeFileHandle parent, byte[] name)
+        // False where it lies in another subvolume of btrfs than the top, which nothing is moved between.
+        private bool TryMoveUp(SafeFileHandle parent, byte[] name)
         {
             while (true)
             {
                 int errno = Sys.Rename(parent, name, top, string.Create(CultureInfo.InvariantCulture, $".deep-{++_moved}"));
                 if (errno is EEXIST or ENOTEMPTY or ENOTDIR)
                     continue;
+                if (errno == EXDEV)
+                    return false;
                 Check(errno);
-                return;
+                return true;
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
 using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;

@@ -26,7 +26,7 @@ public sealed class OverlaySnapshotterOptions : LocalSnapshotterOptions
     } = [];
 
     /// <summary>
-    /// A directory for the writable trees of active snapshots, on another disk than the layers perhaps; made where it is missing. Stores may share one. Committing then
+    /// A directory for the writable trees of active snapshots, on another disk than the layers perhaps; made where it is missing, and tried out as the root is. Stores may share one. Committing then
     /// copies the tree to <see cref="LocalSnapshotterOptions.Root"/>. What is prepared as a layer (<see cref="SnapshotOptions.IsLayer"/>) is made in the root at once. Trees made
     /// while it was another directory stay where they are.
     /// </summary>

@@ -157,8 +157,21 @@ public abstract partial class LocalSnapshotter
             _cleaner?.Wake();
         }
         else
-            _driver.Seal(_places.Own, home);
+            Close(home);
         return info;
+    }
+
+    // The commit has happened: that its tree cannot be closed for writing, for instance because it has been removed since, does not undo it.
+    private void Close(long id)
+    {
+        try
+        {
+            _driver.Seal(_places.Own, id);
+        }
+        catch (ContainerdException e)
+        {
+            LogNotClosed(_root.Path, id, e.Message);
+        }
     }
 
     private async Task<SnapshotInfo?> AdoptTreeAsync(

@@ -24,4 +24,7 @@ public abstract partial class LocalSnapshotter
 
     [LoggerMessage(EventId = 3006, Level = LogLevel.Warning, Message = "The directory '{Place}' that '{Root}' has writable trees in cannot be opened; it is not cleaned up: {Reason}")]
     private partial void LogPlaceMissing(string root, string place, string reason);
+
+    [LoggerMessage(EventId = 3008, Level = LogLevel.Warning, Message = "Tree {Tree} of '{Root}' is committed but could not be closed for writing: {Reason}")]
+    private partial void LogNotClosed(string root, long tree, string reason);
 }

@@ -28,6 +28,22 @@ public class BtrfsSnapshotterTests
     }
 
     [Test]
+    public async Task A_snapshot_that_is_removed_as_soon_as_it_is_committed_was_committed()
+    {
+        await using var snapshotter = new BtrfsSnapshotter(new LocalSnapshotterOptions { Root = Root, CleansInBackground = false });
+        await snapshotter.PrepareAsync("active");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.CommitRecorded)
+                Task.Run(() => snapshotter.RemoveAsync("layer")).Wait();
+        };
+        SnapshotInfo committed = await snapshotter.CommitAsync("layer", "active");
+        Assert.That(committed.Name, Is.EqualTo("layer"));
+        await snapshotter.CleanupAsync();
+        await StoreInvariants.AssertWholeAsync(snapshotter);
+    }
+
+    [Test]
     public async Task Usage_counts_what_is_new_or_changed()
     {
         await using var snapshotter = new BtrfsSnapshotter(Root);

@@ -45,4 +45,14 @@ public class StoreProcessTests : StoreTest
         foreach (OverlaySnapshotter snapshotter in opened)
             await snapshotter.DisposeAsync();
     }
+
+    [Test]
+    public async Task Stores_chosen_at_once_in_an_empty_directory_are_of_one_kind()
+    {
+        Directory.CreateDirectory(Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        LocalSnapshotter[] opened = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => SnapshotterChoice.Open(new OverlaySnapshotterOptions { Root = Root }))));
+        Assert.That(opened.Select(snapshotter => snapshotter.Name), Is.All.EqualTo("overlay"));
+        foreach (LocalSnapshotter snapshotter in opened)
+            await snapshotter.DisposeAsync();
+    }
 }

@@ -15,6 +15,24 @@ internal static class SnapshotTable
         return row.Read() ? Read(row) : null;
     }
 
+    /// <summary>What users see of a snapshot.</summary>
+    public static SnapshotInfo? FindInfo(MetadataConnection connection, string name)
+    {
+        using MetadataRows row = connection.Query(
+            "SELECT s.kind, s.labels, s.created, s.updated, p.name FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent WHERE s.name = ?1", name);
+        return row.Read()
+            ? new SnapshotInfo
+            {
+                Name = name,
+                Kind = (SnapshotKind)row.Integer(0),
+                Parent = row.TextOrNull(4),
+                Labels = LabelText.Read(row.TextOrNull(1), name),
+                CreatedAt = Time(row.Integer(2), name),
+                UpdatedAt = Time(row.Integer(3), name),
+            }
+            : null;
+    }
+
     /// <summary>A snapshot without what is only shown of it.</summary>
     public static SnapshotRow? FindRow(MetadataConnection connection, string name)
     {

@@ -20,8 +20,36 @@ public abstract partial class LocalSnapshotter
         options ??= new SnapshotCommitOptions();
         Labels.Validate(options.Labels);
         CheckWritable("Committing snapshot", key);
-        return await Task.Run(
-            () => CommitTreeAsync(name, key, options with { Labels = Copy(options.Labels) }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        options = options with { Labels = Copy(options.Labels) };
+        // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
+        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.Take(key) is { Place: null, Boot: null } prepared
+            && await OnPoolAsync(() => CommitPreparedAsync(name, key, options, prepared, cancellationToken), cancellationToken).ConfigureAwait(false) is { } committed)
+        {
+            return committed;
+        }
+        return await Task.Run(() => CommitTreeAsync(name, key, options, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Commits a tree that this object has prepared; null where that did not work, for whatever reason, which is found out by reading.</summary>
+    private async Task<SnapshotInfo?> CommitPreparedAsync(string name, string key, SnapshotCommitOptions options, TreeRecord prepared, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await SealAsync(new Sealing(name, key, options, null, prepared, null, IsGuess: true), prepared.Id, [], [], cancellationToken).ConfigureAwait(false);
+        }
+        catch (ContainerdException)
+        {
+            return null;
+        }
+    }
+
+    // A worker of the pool that waits for another is no gain: the other is woken, and both cost more than brief work. Who is not on the pool is not kept.
+    private static Task<T> OnPoolAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
+    {
+        bool isThere = Thread.CurrentThread.IsThreadPoolThread && SynchronizationContext.Current is null;
+        return !isThere ? Task.Run(work, cancellationToken)
+            : cancellationToken.IsCancellationRequested ? Task.FromCanceled<T>(cancellationToken)
+            : work();
     }
 
     /// <inheritdoc/>
@@ -39,19 +67,6 @@ public abstract partial class LocalSnapshotter
 
     private async Task<SnapshotInfo> CommitTreeAsync(string name, string key, SnapshotCommitOptions options, CancellationToken cancellationToken)
     {
-        // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
-        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.Take(key) is { Place: null, Boot: null } prepared)
-        {
-            try
-            {
-                if (await SealAsync(new Sealing(name, key, options, null, prepared, null, IsGuess: true), prepared.Id, [], [], cancellationToken).ConfigureAwait(false) is { } done)
-                    return done;
-            }
-            catch (ContainerdException)
-            {
-                // Whether it was another's by now, or what else failed, is found out by reading.
-            }
-        }
         string? sharedAs = _driver.Stacks && options is { IsIndependentOfParent: true, DiffId: { IsEmpty: false } diffId } ? diffId.ToString() : null;
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
 

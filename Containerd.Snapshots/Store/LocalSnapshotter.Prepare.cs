@@ -34,11 +34,12 @@ public abstract partial class LocalSnapshotter
                 : throw new ContainerdException(ErrorKind.PermissionDenied, $"Preparing snapshot '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only; make a view.") { Subject = key };
         }
         var creation = new Creation(kind, key, parent, Copy(options?.Labels), mappings, options is { IsLayer: true } && parent is null, options?.Progress);
-        return await Task.Run(
-            () => kind == SnapshotKind.View && parent is not null
-                ? ViewTreeAsync(creation, parent, cancellationToken)
-                : CreateWithTreeAsync(creation, cancellationToken),
-            cancellationToken).ConfigureAwait(false);
+        // Making directories is brief; copying a tree is not.
+        return await (_driver.Stacks ? OnPoolAsync(MakeAsync, cancellationToken) : Task.Run(MakeAsync, cancellationToken)).ConfigureAwait(false);
+
+        Task<IReadOnlyList<Mount>> MakeAsync() => kind == SnapshotKind.View && parent is not null
+            ? ViewTreeAsync(creation, parent, cancellationToken)
+            : CreateWithTreeAsync(creation, cancellationToken);
     }
 
     private async Task<IReadOnlyList<Mount>> ViewTreeAsync(Creation creation, string parent, CancellationToken cancellationToken) =>

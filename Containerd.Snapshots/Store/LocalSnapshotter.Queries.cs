@@ -42,7 +42,7 @@ public abstract partial class LocalSnapshotter
     public Task<SnapshotInfo?> FindAsync(string key, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return Inline(() => (FindRecord(key) ?? FindAdditional(key))?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null), cancellationToken);
+        return Inline(() => _metadata.Read(connection => SnapshotTable.FindInfo(connection, key)) ?? FindAdditional(key)?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null), cancellationToken);
     }
 
     /// <inheritdoc/>

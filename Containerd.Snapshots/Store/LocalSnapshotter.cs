@@ -13,7 +13,7 @@ namespace Containerd.Snapshots;
 /// <see cref="RepairAsync"/> mends what it can.</para>
 /// <para><b>Durability.</b> As <see cref="LocalSnapshotterOptions.Durability"/> says. The order is always: the tree, then the metadata.</para>
 /// <para><b>Threads.</b> Look-ups read the database on the caller's thread, in microseconds. What changes something, or walks a tree, runs on the thread
-/// pool, since it makes calls that block for the disk; waiting for other writers blocks no thread.</para>
+/// pool, since it makes calls that block for the disk, brief work on the caller's own thread where that is one of the pool; waiting for other writers blocks no thread.</para>
 /// <para>Needs Linux 5.6 and a root directory that is the process' user's alone. It cannot be derived from: other snapshotters implement <see cref="ISnapshotter"/>.</para>
 /// </remarks>
 public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable, IDisposable

@@ -39,8 +39,14 @@ internal sealed class StoreOwner : IDisposable
     }
 
     /// <summary>The owners there are signs of, living or dead.</summary>
-    public static HashSet<string> List(StoreRoot root) =>
-        [.. Directory.EnumerateFileSystemEntries(Path.Join(root.Path, DirectoryName)).Select(path => Path.GetFileNameWithoutExtension(path)!)];
+    public static HashSet<string> List(StoreRoot root)
+    {
+        var owners = new HashSet<string>();
+        string path = Path.Join(root.Path, DirectoryName);
+        using SafeFileHandle listing = Sys.TryOpen(root.Owners!, ".", Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Reading directory", path, errno);
+        DirectoryListing.Visit(listing, path, (name, _) => owners.Add(Path.GetFileNameWithoutExtension(System.Text.Encoding.UTF8.GetString(name[..^1]))));
+        return owners;
+    }
 
     /// <summary>Runs something in a directory of its own, which goes afterwards, or with the owner.</summary>
     public void Probe(Action<string> probe)

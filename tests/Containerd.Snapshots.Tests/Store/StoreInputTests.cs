@@ -225,7 +225,9 @@ public class StoreInputTests : StoreContentTest
                 _snapshotter.PrepareAsync("work", "base").GetAwaiter().GetResult();
             }
         };
-        Assert.That((await FailureOf(() => _snapshotter.CommitAsync("name", "work"))).Kind, Is.EqualTo(ErrorKind.NotFound));
+        // With a diff ID, the tree is looked up before it is measured, not taken for the one that this object prepared.
+        var options = new SnapshotCommitOptions { DiffId = Digest.Sha256("layer"u8) };
+        Assert.That((await FailureOf(() => _snapshotter.CommitAsync("name", "work", options))).Kind, Is.EqualTo(ErrorKind.NotFound));
         _snapshotter.Reached = null;
         Assert.That(await _snapshotter.FindAsync("name"), Is.Null);
         await _snapshotter.CommitAsync("name", "work");

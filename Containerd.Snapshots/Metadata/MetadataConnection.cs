@@ -176,7 +176,7 @@ internal sealed class MetadataConnection : IDisposable
             if (result != raw.SQLITE_OK)
                 throw opened.Failure(result);
             // The pages of a database of a hundred thousand snapshots, beyond the 2 MB that are the default.
-            opened.Execute("PRAGMA cache_size = -16384");
+            opened.Execute("PRAGMA cache_size = -65536");
             return opened;
         }
         catch

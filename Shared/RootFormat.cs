@@ -31,6 +31,20 @@ internal sealed record RootFormat
     public static byte[] Write(string component, int format) => JsonSerializer.SerializeToUtf8Bytes(
         new RootFormat { Component = component, Format = format, Writer = ThisVersion }, RootFormatJson.Default.RootFormat);
 
+    /// <summary>Whose root it is, in whatever format; null where the file is damaged.</summary>
+    /// <param name="json">The content of the format file, at most <see cref="MaxBytes"/>.</param>
+    public static string? ComponentOf(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return json.Length > MaxBytes ? null : JsonSerializer.Deserialize(json, RootFormatJson.Default.RootFormat)?.Component;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Reads a format file.</summary>
     /// <param name="json">Its content, at most <see cref="MaxBytes"/>.</param>
     /// <param name="root">The root it lies in.</param>

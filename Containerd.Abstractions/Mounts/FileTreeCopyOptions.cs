@@ -3,7 +3,9 @@ namespace Containerd;
 /// <summary>What <see cref="IFileTreeCopier"/> copies.</summary>
 public sealed record FileTreeCopyOptions
 {
-    /// <summary>Whether what the destination has and the source has not is removed.</summary>
+    /// <summary>
+    /// Whether what the destination has and the source has not is removed, and what stands in the way. What patterns leave out stays, unless the directory it is in goes.
+    /// </summary>
     /// <value>False: the trees are merged, the source winning.</value>
     public bool Mirror { get; init; }
 

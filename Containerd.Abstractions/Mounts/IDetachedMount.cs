@@ -1,6 +1,6 @@
 namespace Containerd;
 
-/// <summary>A mounted file tree that is in no mount table. Disposing unmounts it; files opened beneath it keep it alive until they are closed.</summary>
+/// <summary>A mounted file tree of this process' own, in no mount table where the kernel can do that. Disposing unmounts it; files opened beneath it keep it alive until they are closed.</summary>
 /// <remarks>Disposal is idempotent, never throws, and deletes nothing. Thread-safe.</remarks>
 public interface IDetachedMount : IDisposable
 {

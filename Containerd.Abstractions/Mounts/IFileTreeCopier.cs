@@ -15,8 +15,12 @@ public interface IFileTreeCopier
     /// <param name="progress">Told the running totals from time to time, and once at the end.</param>
     /// <param name="cancellationToken">Stops the copy; what was copied so far stays in the destination.</param>
     /// <returns>The totals.</returns>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: no such source. -or-
-    /// <see cref="ErrorKind.FailedPrecondition"/>: the source changed during the copy, or a file stands where a directory must go. -or-
+    /// <exception cref="ArgumentException">A pattern is malformed.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: no such source, or the directory that the destination would be made in is missing. -or-
+    /// <see cref="ErrorKind.FailedPrecondition"/>: the source changed during the copy; a file stands where a directory must go, or a directory where a file must; something is
+    /// mounted beneath either. -or-
+    /// <see cref="ErrorKind.InvalidArgument"/>: one of the trees lies in the other. -or-
+    /// <see cref="ErrorKind.NotSupported"/>: the destination's file system cannot hold what a file has (an attribute, an ACL). -or-
     /// <see cref="ErrorKind.ResourceExhausted"/>: the destination is full. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>: an owner, device or attribute may not be set.
     /// What was copied so far stays in the destination.</exception>

@@ -24,7 +24,8 @@ public interface IMounter
     /// <see cref="ErrorKind.NotSupported"/>: the kernel has no such file system or option, or no helper program for it. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>: CAP_SYS_ADMIN is missing. -or-
     /// <see cref="ErrorKind.Unavailable"/>: a directory is in use by another overlay mount. -or-
-    /// <see cref="ErrorKind.ResourceExhausted"/>: too many mounts, or options too long for this kernel.
+    /// <see cref="ErrorKind.ResourceExhausted"/>: too many mounts, or options too long for this kernel. -or-
+    /// <see cref="ErrorKind.Timeout"/>: a helper program of a FUSE file system did not end.
     /// After any of them nothing of this call is mounted, unless the message says what is: where the kernel refuses to take a mount back.</exception>
     void Mount(IReadOnlyList<Mount> mounts, string target);
 
@@ -37,10 +38,11 @@ public interface IMounter
 
     /// <summary>
     /// Assembles mounts as a detached tree: it has a usable path, never appears in the mount table of any process, and is gone when disposed
-    /// or when this process ends, however it ends.
+    /// or when this process ends, however it ends. An implementation may say where the kernel cannot do that, and what it does instead.
     /// </summary>
     /// <param name="mounts">The mounts, parents before children.</param>
     /// <returns>The tree; the caller disposes it.</returns>
-    /// <exception cref="ContainerdException">As <see cref="Mount"/>. -or- <see cref="ErrorKind.NotSupported"/>: the kernel cannot detach (before Linux 5.2).</exception>
+    /// <exception cref="ContainerdException">As <see cref="Mount"/>. -or- <see cref="ErrorKind.NotSupported"/>: the implementation cannot detach here. -or-
+    /// <see cref="ErrorKind.FailedPrecondition"/>: where it does something else instead, there is no place for that.</exception>
     IDetachedMount MountDetached(IReadOnlyList<Mount> mounts);
 }

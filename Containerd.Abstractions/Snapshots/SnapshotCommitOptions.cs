@@ -27,4 +27,8 @@ public sealed record SnapshotCommitOptions
     /// </summary>
     /// <value>False.</value>
     public bool IsIndependentOfParent { get; init; }
+
+    /// <summary>Told how far the commit is: it walks the whole tree; null for nobody.</summary>
+    /// <value>Null.</value>
+    public IProgress<SnapshotProgress>? Progress { get; init; }
 }

@@ -21,4 +21,15 @@ public sealed record SnapshotOptions
     /// <summary>The most bytes the snapshot should take; a hint for snapshotters that give each one a file system of its own.</summary>
     /// <value>Null: no limit.</value>
     public long? MaxBytes { get; init; }
+
+    /// <summary>
+    /// Whether the tree is to be one layer that a parent is given when it is committed (<see cref="SnapshotCommitOptions.Parent"/>). The mounts then keep what the
+    /// layer deletes, although nothing is beneath yet. Needs <see cref="SnapshotterCapabilities.Rebase"/>, and no parent; with a parent it changes nothing.
+    /// </summary>
+    /// <value>False.</value>
+    public bool IsLayer { get; init; }
+
+    /// <summary>Told how far the preparation is, where it takes long because the snapshotter copies; null for nobody.</summary>
+    /// <value>Null.</value>
+    public IProgress<SnapshotProgress>? Progress { get; init; }
 }

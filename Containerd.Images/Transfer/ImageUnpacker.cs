@@ -138,7 +138,10 @@ internal sealed class ImageUnpacker(IContentStore content, TimeProvider timeProv
         bool isCommitted = false;
         try
         {
-            IReadOnlyList<Mount> mounts = await to.Snapshotter.PrepareAsync(key, parent, new SnapshotOptions { Labels = labels }, cancellationToken).ConfigureAwait(false);
+            // At the bottom of this chain, the layer may be in the middle of another: with what it deletes kept, one tree serves both (L-7).
+            bool isLayer = parent is null && to.Snapshotter.Capabilities.HasFlag(SnapshotterCapabilities.Rebase);
+            var preparation = new SnapshotOptions { Labels = labels, IsLayer = isLayer };
+            IReadOnlyList<Mount> mounts = await to.Snapshotter.PrepareAsync(key, parent, preparation, cancellationToken).ConfigureAwait(false);
             LayerApplyResult applied = await ApplyAsync(layer, mounts, to.Applier, progress, cancellationToken).ConfigureAwait(false);
             if (applied.DiffId.Algorithm != diffId.Algorithm)
             {

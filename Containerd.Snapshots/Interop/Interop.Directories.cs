@@ -8,9 +8,15 @@ internal static partial class Interop
 {
     /// <summary>What statx says about an entry of a directory.</summary>
     internal readonly record struct EntryStatus(
-        ulong Device, ulong Inode, uint Links, uint UserId, uint GroupId, ushort TypeAndMode, ulong Blocks, ulong MountId)
+        ulong Device, ulong Inode, uint Links, uint UserId, uint GroupId, ushort TypeAndMode, long Size, ulong Blocks, ulong RepresentedDevice,
+        long ModifiedSeconds, uint ModifiedNanoseconds, long ChangedSeconds, uint ChangedNanoseconds, ulong MountId)
     {
         public bool IsDirectory => (TypeAndMode & 0xF000) == 0x4000;
+
+        public bool IsRegular => (TypeAndMode & 0xF000) == 0x8000;
+
+        /// <summary>A character device 0:0: what overlayfs keeps of something deleted.</summary>
+        public bool IsWhiteout => (TypeAndMode & 0xF000) == 0x2000 && RepresentedDevice == 0;
 
         public int Permissions => TypeAndMode & 0xFFF;
     }
@@ -109,6 +115,22 @@ internal static partial class Interop
             return ErrorOf(LibC.fchown(lease.Descriptor, (uid_t)userId, (gid_t)groupId));
         }
 
+        /// <summary>Changes the owner of an entry of a directory, a symbolic link not followed.</summary>
+        internal static unsafe int SetOwner(SafeFileHandle directory, string name, uint userId, uint groupId)
+        {
+            using var lease = new Lease(directory);
+            fixed (byte* path = Terminated(name))
+                return ErrorOf(LibC.fchownat(lease.Descriptor, path, (uid_t)userId, (gid_t)groupId, AT_SYMLINK_NOFOLLOW));
+        }
+
+        /// <summary>Changes the mode of an entry of a directory. A symbolic link is followed: the caller knows that it is none.</summary>
+        internal static unsafe int SetMode(SafeFileHandle directory, string name, int mode)
+        {
+            using var lease = new Lease(directory);
+            fixed (byte* path = Terminated(name))
+                return ErrorOf(LibC.fchmodat(lease.Descriptor, path, (mode_t)(uint)mode, 0));
+        }
+
         internal static int SetMode(SafeFileHandle file, int mode)
         {
             using var lease = new Lease(file);
@@ -126,7 +148,8 @@ internal static partial class Interop
                     lease.Descriptor, path, AT_SYMLINK_NOFOLLOW | (int)AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &buffer));
                 status = new EntryStatus(
                     ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor, buffer.Inode, buffer.Links, buffer.UserId, buffer.GroupId,
-                    buffer.Mode, buffer.Blocks, (buffer.Mask & STATX_MNT_ID) != 0 ? buffer.MountId : 0);
+                    buffer.Mode, (long)buffer.Size, buffer.Blocks, ((ulong)buffer.RepresentedMajor << 32) | buffer.RepresentedMinor,
+                    buffer.ModifiedSeconds, buffer.ModifiedNanoseconds, buffer.ChangedSeconds, buffer.ChangedNanoseconds, (buffer.Mask & STATX_MNT_ID) != 0 ? buffer.MountId : 0);
                 return errno;
             }
         }
@@ -173,7 +196,14 @@ internal static partial class Interop
             [FieldOffset(24)] public uint GroupId;
             [FieldOffset(28)] public ushort Mode;
             [FieldOffset(32)] public ulong Inode;
+            [FieldOffset(40)] public ulong Size;
             [FieldOffset(48)] public ulong Blocks;
+            [FieldOffset(96)] public long ChangedSeconds;
+            [FieldOffset(104)] public uint ChangedNanoseconds;
+            [FieldOffset(112)] public long ModifiedSeconds;
+            [FieldOffset(120)] public uint ModifiedNanoseconds;
+            [FieldOffset(128)] public uint RepresentedMajor;
+            [FieldOffset(132)] public uint RepresentedMinor;
             [FieldOffset(136)] public uint DeviceMajor;
             [FieldOffset(140)] public uint DeviceMinor;
             [FieldOffset(144)] public ulong MountId;

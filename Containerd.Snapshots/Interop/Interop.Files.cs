@@ -265,21 +265,23 @@ internal static partial class Interop
                 status = default;
                 return FileResult.OfLastCall;
             }
-            status = new FileStatus
-            {
-                RawMode = raw.stx_mode,
-                Uid = raw.stx_uid,
-                Gid = raw.stx_gid,
-                Inode = raw.stx_ino,
-                Device = ((ulong)raw.stx_dev_major << 32) | raw.stx_dev_minor,
-                DeviceMajor = raw.stx_rdev_major,
-                DeviceMinor = raw.stx_rdev_minor,
-                Size = (long)raw.stx_size,
-                AccessTime = new FileTime(raw.stx_atime.tv_sec, (int)raw.stx_atime.tv_nsec),
-                ModifyTime = new FileTime(raw.stx_mtime.tv_sec, (int)raw.stx_mtime.tv_nsec),
-            };
+            status = StatusOf(raw);
             return FileResult.Success;
         }
+
+        private static FileStatus StatusOf(in statx raw) => new()
+        {
+            RawMode = raw.stx_mode,
+            Uid = raw.stx_uid,
+            Gid = raw.stx_gid,
+            Inode = raw.stx_ino,
+            Device = ((ulong)raw.stx_dev_major << 32) | raw.stx_dev_minor,
+            DeviceMajor = raw.stx_rdev_major,
+            DeviceMinor = raw.stx_rdev_minor,
+            Size = (long)raw.stx_size,
+            AccessTime = new FileTime(raw.stx_atime.tv_sec, (int)raw.stx_atime.tv_nsec),
+            ModifyTime = new FileTime(raw.stx_mtime.tv_sec, (int)raw.stx_mtime.tv_nsec),
+        };
 
         private static FileResult Of(int result) => result < 0 ? FileResult.OfLastCall : FileResult.Success;
 

@@ -45,7 +45,9 @@ internal static partial class Interop
             Files.WriteLink(lease.Fd, link);
             fixed (byte* start = value)
             {
-                nint read = getxattr(link, terminated, start, (nuint)value.Length);
+                nint read = fgetxattr(lease.Fd, terminated, start, (nuint)value.Length);
+                if (read < 0 && Marshal.GetLastPInvokeError() == EBADF) // a path handle
+                    read = getxattr(link, terminated, start, (nuint)value.Length);
                 length = (int)Math.Max(read, 0);
                 return read < 0 ? FileResult.OfLastCall : FileResult.Success;
             }
@@ -85,6 +87,9 @@ internal static partial class Interop
 
         [LibraryImport("libc", SetLastError = true)]
         private static partial int setxattr(byte* path, byte* name, byte* value, nuint size, int flags);
+
+        [LibraryImport("libc", SetLastError = true)]
+        private static partial nint fgetxattr(int file, byte* name, byte* value, nuint size);
 
         [LibraryImport("libc", SetLastError = true)]
         private static partial nint getxattr(byte* path, byte* name, byte* value, nuint size);

@@ -24,9 +24,8 @@ internal sealed record LayerTarget
                 Subject = root.Source,
             };
         }
-        bool remapped = root.SplitOptions().Any(option =>
-            option.StartsWith("uidmap=", StringComparison.Ordinal) || option.StartsWith("gidmap=", StringComparison.Ordinal));
-        if (mounts.Count == 1 && !remapped)
+        // An ID-mapped mount shows other owners than the directory keeps; the directory has those of the layer.
+        if (mounts.Count == 1)
         {
             if (OverlayMount.TryParse(root, out OverlayMount? overlay))
                 return new LayerTarget { Directory = overlay.UpperDirectory, Overlay = overlay };

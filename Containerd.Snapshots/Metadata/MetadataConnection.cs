@@ -1,21 +1,29 @@
-using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
 namespace Containerd.Snapshots;
 
 /// <summary>One connection to the database, with its statements prepared once. For one thread at a time.</summary>
+/// <remarks>
+/// SQLite's own interface, as Microsoft.Data.Sqlite brings it along, rather than ADO.NET on top of it: a look-up is a few microseconds, most of
+/// which the objects of ADO.NET would take.
+/// </remarks>
 internal sealed class MetadataConnection : IDisposable
 {
-    private readonly SqliteConnection _connection;
-    private readonly Dictionary<string, SqliteCommand> _commands = [];
+    private readonly sqlite3 _database;
+    private readonly Dictionary<string, sqlite3_stmt> _statements = new(StatementComparer.Instance);
 
-    private MetadataConnection(string file, SqliteConnection connection)
+    static MetadataConnection() => Batteries_V2.Init();
+
+    private MetadataConnection(string file, sqlite3 database)
     {
         File = file;
-        _connection = connection;
+        _database = database;
     }
 
     public string File { get; }
+
+    /// <summary>Whether SQLite has failed on it, so that its state is not known for certain.</summary>
+    public bool IsBroken { get; private set; }
 
     /// <summary>Opens the database.</summary>
     /// <param name="file">Its path; made where it is missing.</param>
@@ -25,22 +33,13 @@ internal sealed class MetadataConnection : IDisposable
     /// <param name="durability">When a transaction counts as done.</param>
     public static MetadataConnection Open(string file, int busyMilliseconds, Durability durability)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = file,
-            Mode = SqliteOpenMode.ReadWriteCreate,
-            // Connections live as long as the store. The pool of the provider would keep the file open beyond that.
-            Pooling = false,
-            // The provider's own wait sleeps 150 ms at a time; SQLite's is used instead, and this one is over when it comes to it.
-            DefaultTimeout = 1,
-            ForeignKeys = true,
-        }.ToString());
-        var opened = new MetadataConnection(file, connection);
+        MetadataConnection opened = Open(file, file, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE, busyMilliseconds);
         try
         {
-            connection.Open();
-            _ = raw.sqlite3_busy_timeout(connection.Handle, busyMilliseconds);
+            opened.Execute("PRAGMA foreign_keys = ON");
             // WAL with NORMAL loses no consistency at power loss, only the last transactions; FULL flushes the log at each.
+            // Merging the log costs the more the less often pages in it are the same; SQLite's own 1000 pages are a hundred commits.
+            opened.Execute("PRAGMA wal_autocheckpoint = 4000");
             opened.Execute(durability == Durability.Full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
             return opened;
         }
@@ -51,74 +50,160 @@ internal sealed class MetadataConnection : IDisposable
         }
     }
 
+    /// <summary>Opens a database to read, beside processes that write to it.</summary>
+    public static MetadataConnection OpenReadOnly(string file, int busyMilliseconds) => Open(file, file, raw.SQLITE_OPEN_READONLY, busyMilliseconds);
+
+    /// <summary>Opens a database that cannot change, on a medium where no lock or index of the log can be made. It has to have no log.</summary>
+    public static MetadataConnection OpenImmutable(string file) =>
+        Open(file, $"file:{Uri.EscapeDataString(file)}?immutable=1", raw.SQLITE_OPEN_READONLY | raw.SQLITE_OPEN_URI, 0);
+
     /// <summary>Tries to begin a transaction that may write.</summary>
     /// <returns>False where another connection, of any process, is writing.</returns>
     public bool TryBeginWrite()
     {
-        int result = raw.sqlite3_exec(_connection.Handle, "BEGIN IMMEDIATE");
+        int result = Step(Prepared("BEGIN IMMEDIATE"));
         return (result & 0xFF) switch
         {
-            raw.SQLITE_OK => true,
+            raw.SQLITE_DONE => true,
             raw.SQLITE_BUSY or raw.SQLITE_LOCKED => false,
             _ => throw Failure(result),
         };
     }
 
     /// <summary>Begins a transaction that sees one state of the database throughout.</summary>
-    public void BeginRead() => Control("BEGIN");
+    public void BeginRead() => Execute("BEGIN");
 
-    public void Commit() => Control("COMMIT");
+    public void Commit() => Execute("COMMIT");
 
     public void Rollback()
     {
         // SQLite has rolled back by itself after some errors (a full disk); then there is nothing left to do.
-        if (raw.sqlite3_get_autocommit(_connection.Handle) == 0)
-            Control("ROLLBACK");
+        if (raw.sqlite3_get_autocommit(_database) == 0)
+            Execute("ROLLBACK");
     }
+
+    /// <summary>Ends a transaction that read, if there is one; false where the connection is of no use any more.</summary>
+    public bool TryEnd() =>
+        !IsBroken && (raw.sqlite3_get_autocommit(_database) != 0 || Step(Prepared("ROLLBACK")) == raw.SQLITE_DONE);
 
     /// <summary>Runs a statement.</summary>
+    /// <param name="sql">The statement, a constant: it is prepared once and kept. Parameters are <c>?1</c>, <c>?2</c> …</param>
+    /// <param name="values">Their values: null, <see cref="long"/> or <see cref="string"/>.</param>
     /// <returns>The number of rows it changed.</returns>
-    public int Execute(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteNonQuery();
-
-    /// <summary>Runs a query; the caller disposes the reader.</summary>
-    public SqliteDataReader Query(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteReader();
-
-    /// <summary>The first column of the first row; null where there is none.</summary>
-    public long? QueryInteger(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteScalar() as long?;
-
-    public string? QueryText(string sql, params ReadOnlySpan<object?> values) => Prepare(sql, values).ExecuteScalar() as string;
-
-    public void Dispose()
+    public int Execute(string sql, params ReadOnlySpan<MetadataValue> values)
     {
-        foreach (SqliteCommand command in _commands.Values)
-            command.Dispose();
-        _connection.Dispose();
-    }
-
-    // Parameters are named $0, $1 … in the statement.
-    private SqliteCommand Prepare(string sql, ReadOnlySpan<object?> values)
-    {
-        if (!_commands.TryGetValue(sql, out SqliteCommand? command))
+        using MetadataRows rows = Query(sql, values);
+        while (rows.Read())
         {
-            command = _connection.CreateCommand();
-#pragma warning disable CA2100 // every statement is a constant of this package; values go in as parameters
-            command.CommandText = sql;
-#pragma warning restore CA2100
-            for (int i = 0; i < values.Length; i++)
-                command.Parameters.AddWithValue($"${i}", null);
-            _commands.Add(sql, command);
         }
-        for (int i = 0; i < values.Length; i++)
-            command.Parameters[i].Value = values[i] ?? DBNull.Value;
-        return command;
+        return raw.sqlite3_changes(_database);
     }
 
-    private void Control(string sql)
+    /// <summary>Runs several statements without parameters, once.</summary>
+    public void ExecuteScript(string sql)
     {
-        int result = raw.sqlite3_exec(_connection.Handle, sql);
+        int result = raw.sqlite3_exec(_database, sql);
         if (result != raw.SQLITE_OK)
             throw Failure(result);
     }
 
-    private ContainerdException Failure(int result) => MetadataFailure.Of(File, result & 0xFF, raw.sqlite3_errmsg(_connection.Handle).utf8_to_string());
+    /// <summary>Runs a query; the caller disposes the rows before it uses the same statement again.</summary>
+    public MetadataRows Query(string sql, params ReadOnlySpan<MetadataValue> values)
+    {
+        sqlite3_stmt statement = Prepared(sql);
+        for (int i = 0; i < values.Length; i++)
+        {
+            int result = values[i].Bind(statement, i + 1);
+            if (result != raw.SQLITE_OK)
+                throw Failure(result);
+        }
+        return new MetadataRows(this, statement);
+    }
+
+    /// <summary>The first column of the first row; null where there is none.</summary>
+    public long? QueryInteger(string sql, params ReadOnlySpan<MetadataValue> values)
+    {
+        using MetadataRows rows = Query(sql, values);
+        return rows.Read() ? rows.IntegerOrNull(0) : null;
+    }
+
+    public string? QueryText(string sql, params ReadOnlySpan<MetadataValue> values)
+    {
+        using MetadataRows rows = Query(sql, values);
+        return rows.Read() ? rows.TextOrNull(0) : null;
+    }
+
+    /// <summary>The first column of all rows.</summary>
+    public List<string> QueryTexts(string sql)
+    {
+        using MetadataRows rows = Query(sql);
+        var texts = new List<string>();
+        while (rows.Read())
+            texts.Add(rows.Text(0));
+        return texts;
+    }
+
+    public void Dispose()
+    {
+        foreach (sqlite3_stmt statement in _statements.Values)
+            statement.Dispose();
+        _statements.Clear();
+        _database.Dispose();
+    }
+
+    public static int Step(sqlite3_stmt statement)
+    {
+        int result = raw.sqlite3_step(statement);
+        if (result != raw.SQLITE_ROW)
+            _ = raw.sqlite3_reset(statement);
+        return result;
+    }
+
+    public ContainerdException Failure(int result)
+    {
+        IsBroken = true;
+        return MetadataFailure.Of(File, raw.sqlite3_extended_errcode(_database) is var extended and not 0 ? extended : result, raw.sqlite3_errmsg(_database).utf8_to_string());
+    }
+
+    private static MetadataConnection Open(string file, string name, int flags, int busyMilliseconds)
+    {
+        int result = raw.sqlite3_open_v2(name, out sqlite3 database, flags | raw.SQLITE_OPEN_NOMUTEX, null);
+        var opened = new MetadataConnection(file, database);
+        try
+        {
+            if (result == raw.SQLITE_OK)
+                result = raw.sqlite3_busy_timeout(database, busyMilliseconds);
+            if (result != raw.SQLITE_OK)
+                throw opened.Failure(result);
+            // The pages of a database of a hundred thousand snapshots, beyond the 2 MB that are the default.
+            opened.Execute("PRAGMA cache_size = -65536");
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    private sqlite3_stmt Prepared(string sql)
+    {
+        if (_statements.TryGetValue(sql, out sqlite3_stmt? statement))
+            return statement;
+        int result = raw.sqlite3_prepare_v3(_database, sql, raw.SQLITE_PREPARE_PERSISTENT, out statement);
+        if (result != raw.SQLITE_OK)
+            throw Failure(result);
+        _statements.Add(sql, statement);
+        return statement;
+    }
+
+    // Statements are constants, nearly always the very same object; hashing their text each time would cost as much as running them.
+    private sealed class StatementComparer : IEqualityComparer<string>
+    {
+        public static readonly StatementComparer Instance = new();
+
+        public bool Equals(string? x, string? y) => string.Equals(x, y, StringComparison.Ordinal);
+
+        public int GetHashCode(string obj) => HashCode.Combine(obj.Length, obj[^1], obj[obj.Length / 2], obj[obj.Length / 3]);
+    }
 }

@@ -39,12 +39,53 @@ internal static class MetadataSchema
             count INTEGER NOT NULL,
             owner TEXT NOT NULL) STRICT;
         """,
+        """
+        -- Which store this is: the name of its directory where writable trees of several stores lie beside one another.
+        CREATE TABLE store(id TEXT NOT NULL) STRICT;
+        INSERT INTO store(id) VALUES (lower(hex(randomblob(8))));
+
+        -- A directory of trees beside the store's own: for its writable trees (C16), or of another store, whose trees are only read (L-8).
+        CREATE TABLE place(
+            id INTEGER PRIMARY KEY,
+            path TEXT NOT NULL,
+            is_foreign INTEGER NOT NULL,
+            UNIQUE (path, is_foreign)) STRICT;
+
+        -- A tree keeps deletions if what its layer deletes is in it, as whiteouts and opaque directories: over a parent, or prepared as a layer.
+        -- Whether there are any is known when it is committed; of older trees it is assumed.
+        -- The table is made anew so that its index has the trees that are shared, and not every tree.
+        CREATE TABLE tree_2(
+            id INTEGER PRIMARY KEY,
+            diff_id TEXT,
+            keeps_deletions INTEGER NOT NULL,
+            has_deletions INTEGER NOT NULL DEFAULT 1,
+            inodes INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            synced INTEGER NOT NULL DEFAULT 0,
+            fingerprint INTEGER,
+            boot TEXT,
+            place INTEGER REFERENCES place(id),
+            directory INTEGER) STRICT;
+        INSERT INTO tree_2(id, diff_id, keeps_deletions, inodes, bytes, synced) SELECT id, diff_id, over_parent, inodes, bytes, synced FROM tree;
+        DROP TABLE tree;
+        ALTER TABLE tree_2 RENAME TO tree;
+        CREATE UNIQUE INDEX tree_by_diff_id ON tree(diff_id, keeps_deletions) WHERE diff_id IS NOT NULL;
+        CREATE INDEX tree_by_place ON tree(place, directory) WHERE place IS NOT NULL;
+
+        ALTER TABLE snapshot ADD COLUMN user_map TEXT NOT NULL DEFAULT '';
+        ALTER TABLE snapshot ADD COLUMN group_map TEXT NOT NULL DEFAULT '';
+
+        -- It stands for one of an additional store (L-8), and goes with the last snapshot that is based on it.
+        ALTER TABLE snapshot ADD COLUMN is_borrowed INTEGER NOT NULL DEFAULT 0;
+        """,
     ];
 
     public static int Version => Migrations.Length;
 
-    /// <summary>Brings a database to the current version. The caller holds the root's lock.</summary>
-    public static void Migrate(MetadataConnection connection)
+    /// <summary>Brings a database to the current version. The caller holds the root's lock, and an older one is in use by nobody.</summary>
+    /// <param name="connection">The database.</param>
+    /// <param name="isNew">Whether it may be an empty one, since there is nothing yet that it would have to know of.</param>
+    public static void Migrate(MetadataConnection connection, bool isNew)
     {
         string? mode = connection.QueryText("PRAGMA journal_mode = WAL");
         if (mode != "wal")
@@ -57,26 +98,56 @@ internal static class MetadataSchema
         long version = VersionOf(connection);
         if (version == Version)
             return;
-        if (version > Version)
+        CheckNotNewer(connection, version);
+        if (version == 0 && !isNew)
         {
             throw new ContainerdException(
-                ErrorKind.NotSupported,
-                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library knows up to {Version}. Use the version that wrote it.")
+                ErrorKind.DataCorrupted,
+                $"Metadata '{Excerpt.Of(connection.File)}' is empty although the store has trees; restore it, or have StoreRecovery make one, to which no tree belongs.")
             { Subject = connection.File };
         }
+        // Tables that others refer to are made anew; that every reference holds is checked at the end.
+        connection.Execute("PRAGMA foreign_keys = OFF");
         if (!connection.TryBeginWrite())
             throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(connection.File)}': another process is writing while it is opened.") { Subject = connection.File };
         try
         {
             for (long from = version; from < Version; from++)
-                connection.Execute(Migrations[from]);
-            connection.Execute($"PRAGMA user_version = {Version}");
+                connection.ExecuteScript(Migrations[from]);
+            connection.ExecuteScript($"PRAGMA user_version = {Version}");
+            if (connection.QueryText("PRAGMA foreign_key_check") is { } table)
+                throw new ContainerdException(ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(connection.File)}': rows of table '{Excerpt.Of(table)}' refer to nothing.") { Subject = connection.File };
             connection.Commit();
         }
         catch
         {
             connection.Rollback();
             throw;
+        }
+    }
+
+    /// <summary>Checks a database that is opened to read only, and so cannot be brought to the current version.</summary>
+    public static void Check(MetadataConnection connection)
+    {
+        long version = VersionOf(connection);
+        CheckNotNewer(connection, version);
+        if (version < Version)
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library reads {Version}. Open the store for writing once, which brings it up to date.")
+            { Subject = connection.File };
+        }
+    }
+
+    private static void CheckNotNewer(MetadataConnection connection, long version)
+    {
+        if (version > Version)
+        {
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library knows up to {Version}. Use the version that wrote it.")
+            { Subject = connection.File };
         }
     }
 

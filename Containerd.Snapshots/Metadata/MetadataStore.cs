@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Containerd.Snapshots;
@@ -17,7 +16,9 @@ internal sealed partial class MetadataStore : IDisposable
     private static readonly TimeSpan SilentWait = TimeSpan.FromSeconds(1);
 
     private readonly string _file;
-    private readonly MetadataConnection _writer;
+    private readonly MetadataConnection? _writer;
+    private readonly StillDatabase? _still;
+    private readonly Func<MetadataConnection> _openReader;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly ConcurrentBag<MetadataConnection> _readers = [];
     private readonly TimeSpan _busyTimeout;
@@ -25,31 +26,72 @@ internal sealed partial class MetadataStore : IDisposable
     private readonly ILogger _logger;
     private volatile bool _isDisposed;
 
-    private MetadataStore(string file, MetadataConnection writer, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
+    private MetadataStore(
+        string file, MetadataConnection? writer, Func<MetadataConnection> openReader, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger, StillDatabase? still = null)
     {
         _file = file;
+        _still = still;
         _writer = writer;
+        _openReader = openReader;
         _busyTimeout = busyTimeout;
         _timeProvider = timeProvider;
         _logger = logger;
     }
 
     /// <summary>Opens the database and brings it to the current version. The caller holds the root's lock.</summary>
-    public static MetadataStore Open(string file, Durability durability, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
+    /// <param name="file">Its path.</param>
+    /// <param name="isNew">Whether it may be an empty one.</param>
+    /// <param name="durability">When a transaction counts as done.</param>
+    /// <param name="busyTimeout">How long a writer waits for others.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="logger">Where to log.</param>
+    public static MetadataStore Open(string file, bool isNew, Durability durability, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
     {
-        MetadataConnection? writer = null;
+        // While it is opened nobody can be kept waiting asynchronously; a writer is done in a moment.
+        using (MetadataConnection first = MetadataConnection.Open(file, ReaderBusyMilliseconds, durability))
+            MetadataSchema.Migrate(first, isNew);
+        MetadataConnection writer = MetadataConnection.Open(file, 0, durability);
+        return new MetadataStore(
+            file, writer, () => MetadataConnection.Open(file, ReaderBusyMilliseconds, Durability.Relaxed), busyTimeout, timeProvider, logger);
+    }
+
+    /// <summary>Opens the database to read only.</summary>
+    /// <param name="file">Its path.</param>
+    /// <param name="isImmutable">Whether it lies where nobody can write.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="logger">Where to log.</param>
+    public static MetadataStore OpenReadOnly(string file, bool isImmutable, TimeProvider timeProvider, ILogger logger)
+    {
+        // What is in the log but not yet in the database is part of it; without an index of the log, which cannot be made here, it would be left out.
+        var still = new StillDatabase(file);
+        if (isImmutable && still.HasLog)
+        {
+            throw new ContainerdException(
+                ErrorKind.FailedPrecondition,
+                $"Metadata '{Excerpt.Of(file)}' has a log that was not merged into it before it came onto a read-only medium. Close the store where it is writable, then copy it again.")
+            { Subject = file };
+        }
+        var store = new MetadataStore(
+            file,
+            null,
+            () => MetadataConnection.OpenReadOnly(file, ReaderBusyMilliseconds),
+            TimeSpan.Zero,
+            timeProvider,
+            logger,
+            still);
         try
         {
-            // While it is opened nobody can be kept waiting asynchronously; a writer is done in a moment.
-            using (MetadataConnection first = MetadataConnection.Open(file, ReaderBusyMilliseconds, durability))
-                MetadataSchema.Migrate(first);
-            writer = MetadataConnection.Open(file, 0, durability);
-            return new MetadataStore(file, writer, busyTimeout, timeProvider, logger);
+            store.Read(connection =>
+            {
+                MetadataSchema.Check(connection);
+                return true;
+            });
+            return store;
         }
-        catch (SqliteException e)
+        catch
         {
-            writer?.Dispose();
-            throw MetadataFailure.Of(file, e);
+            store.Dispose();
+            throw;
         }
     }
 
@@ -57,30 +99,17 @@ internal sealed partial class MetadataStore : IDisposable
     public T Read<T>(Func<MetadataConnection, T> body)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
-        MetadataConnection? reader = null;
+        if (_still is not null && _still.TryRead(body, out T? result))
+            return result;
+        if (!_readers.TryTake(out MetadataConnection? reader))
+            reader = _openReader();
         try
         {
-            if (!_readers.TryTake(out reader))
-                reader = MetadataConnection.Open(_file, ReaderBusyMilliseconds, Durability.Relaxed);
-            T result = body(reader);
-            Return(ref reader);
-            return result;
-        }
-        catch (SqliteException e)
-        {
-            throw MetadataFailure.Of(_file, e);
-        }
-        catch (ContainerdException) when (reader is not null)
-        {
-            // The answer to the question, not a failure to ask it.
-            reader.Rollback();
-            Return(ref reader);
-            throw;
+            return body(reader);
         }
         finally
         {
-            // After another failure its state is unknown: it is not used again.
-            reader?.Dispose();
+            Return(reader);
         }
     }
 
@@ -88,21 +117,48 @@ internal sealed partial class MetadataStore : IDisposable
     public T ReadConsistent<T>(Func<MetadataConnection, T> body) => Read(reader =>
     {
         reader.BeginRead();
-        T result = body(reader);
-        reader.Rollback();
-        return result;
+        return body(reader);
     });
+
+    /// <summary>
+    /// As <see cref="ReadConsistent"/>, for what is about to be changed: by the connection that writes where that is free, since it still has the pages in memory that it wrote
+    /// last, and another connection has to read them again.
+    /// </summary>
+    public T ReadToWrite<T>(Func<MetadataConnection, T> body)
+    {
+        if (_writer is null || !_gate.Wait(0))
+            return ReadConsistent(body);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
+            _writer.BeginRead();
+            try
+            {
+                return body(_writer);
+            }
+            finally
+            {
+                _writer.Rollback();
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
 
     /// <summary>Runs one transaction; what the body throws undoes it.</summary>
     /// <param name="body">Statements only: no file work, no waiting.</param>
     /// <param name="cancellationToken">Ends the wait for other writers; once the transaction has begun it is brought to its end.</param>
     public async Task<T> WriteAsync<T>(Func<MetadataConnection, T> body, CancellationToken cancellationToken)
     {
+        if (_writer is null)
+            throw new ContainerdException(ErrorKind.PermissionDenied, $"The store of '{Excerpt.Of(_file)}' was opened to read only.") { Subject = _file };
         await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
-            await BeginAsync(cancellationToken).ConfigureAwait(false);
+            await BeginAsync(_writer, cancellationToken).ConfigureAwait(false);
             try
             {
                 T result = body(_writer);
@@ -115,14 +171,21 @@ internal sealed partial class MetadataStore : IDisposable
                 throw;
             }
         }
-        catch (SqliteException e)
-        {
-            throw MetadataFailure.Of(_file, e);
-        }
         finally
         {
             _gate.Release();
         }
+    }
+
+    /// <summary>Runs one transaction while the store is being opened, when nobody can be kept waiting asynchronously.</summary>
+    public T Write<T>(Func<MetadataConnection, T> body)
+    {
+        using MetadataConnection connection = _openReader();
+        if (!connection.TryBeginWrite())
+            throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(_file)}': other processes kept writing while it was opened.") { Subject = _file };
+        T result = body(connection);
+        connection.Commit();
+        return result;
     }
 
     public void Dispose()
@@ -134,7 +197,7 @@ internal sealed partial class MetadataStore : IDisposable
             if (_isDisposed)
                 return;
             _isDisposed = true;
-            _writer.Dispose();
+            _writer?.Dispose();
             DisposeReaders();
         }
         finally
@@ -143,10 +206,12 @@ internal sealed partial class MetadataStore : IDisposable
         }
     }
 
-    private void Return(ref MetadataConnection? reader)
+    private void Return(MetadataConnection reader)
     {
-        _readers.Add(reader!);
-        reader = null;
+        if (reader.TryEnd())
+            _readers.Add(reader);
+        else
+            reader.Dispose();
         // Nobody else would close it.
         if (_isDisposed)
             DisposeReaders();
@@ -154,13 +219,14 @@ internal sealed partial class MetadataStore : IDisposable
 
     private void DisposeReaders()
     {
+        _still?.Dispose();
         while (_readers.TryTake(out MetadataConnection? reader))
             reader.Dispose();
     }
 
-    private async ValueTask BeginAsync(CancellationToken cancellationToken)
+    private async ValueTask BeginAsync(MetadataConnection writer, CancellationToken cancellationToken)
     {
-        if (_writer.TryBeginWrite())
+        if (writer.TryBeginWrite())
             return;
         long start = _timeProvider.GetTimestamp();
         bool told = false;
@@ -180,7 +246,7 @@ internal sealed partial class MetadataStore : IDisposable
                 LogWaiting(_file);
             }
             await Task.Delay(pause, _timeProvider, cancellationToken).ConfigureAwait(false);
-            if (_writer.TryBeginWrite())
+            if (writer.TryBeginWrite())
                 return;
         }
     }

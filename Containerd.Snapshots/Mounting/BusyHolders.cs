@@ -18,7 +18,7 @@ internal static class BusyHolders
         if (inner.Count > 0)
             return $" '{Excerpt.Of(inner[0].Path)}' is mounted beneath it; unmount recursively.";
 
-        var holders = new List<string>();
+        List<string> holders = LoopDevicesOf(beneath);
         int links = 0;
         foreach (string process in Directory.EnumerateDirectories("/proc"))
         {
@@ -30,8 +30,32 @@ internal static class BusyHolders
                 break;
         }
         return holders.Count == 0
-            ? " No process that /proc shows has files there; a mapping, a loop device, another overlay or another mount namespace may hold it."
+            ? " No process that /proc shows has files there; a mapping, a swap file or a process in another PID namespace may hold it."
             : $" It is used by {string.Join(", ", holders)}.";
+    }
+
+    // An overlay keeps the file system of its layers, not the mount they were found through: it makes none of them busy.
+    private static List<string> LoopDevicesOf(string beneath)
+    {
+        var holders = new List<string>();
+        if (!Directory.Exists("/sys/block"))
+            return holders;
+        foreach (string device in Directory.EnumerateDirectories("/sys/block", "loop*"))
+        {
+            string image;
+            try
+            {
+                image = File.ReadAllText($"{device}/loop/backing_file").TrimEnd('\n');
+            }
+            catch (IOException)
+            {
+                // It has no image, or has just lost it.
+                continue;
+            }
+            if (image.StartsWith(beneath, StringComparison.Ordinal) && holders.Count < MaxNamed)
+                holders.Add($"/dev/{Path.GetFileName(device)}, whose image is '{Excerpt.Of(image)}'");
+        }
+        return holders;
     }
 
     private static IEnumerable<string> LinksOf(string process)

@@ -4,84 +4,102 @@ using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;
 
-/// <summary>Mounting by mount(2).</summary>
-internal static class ClassicMounts
+/// <summary>Mounting by mount(2), or by a helper program.</summary>
+internal sealed class ClassicMounts(MountSettings settings)
 {
     // copy_mount_options takes a page, the terminator included; 4 KiB is the smallest page of the architectures .NET runs on.
     private const int MaxDataBytes = 4095;
 
-    public static void Attach(List<MountRequest> requests, string target)
+    /// <summary>Mounts at a place.</summary>
+    public void MountAt(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached)
     {
-        var attached = new List<SafeFileHandle>();
-        SafeFileHandle root = MountPlace.OpenTarget(target);
-        try
-        {
-            foreach (MountRequest request in requests)
-            {
-                using SafeFileHandle place = MountPlace.Open(root, request);
-                Make(request, place);
-                if (request.IsRemount)
-                    continue;
+        if (request.FuseHelper is null)
+            Make(request, place);
+        else
+            RunHelper(request, place, reopen);
+        if (request.IsRemount)
+            return;
 
-                SafeFileHandle mount = request.IsRoot ? MountPlace.OpenTarget(target) : MountPlace.Open(root, request);
-                attached.Add(mount);
-                if (MountTable.IdOf(mount) == MountTable.IdOf(place))
-                {
-                    attached.RemoveAt(attached.Count - 1);
-                    mount.Dispose();
-                    throw new ContainerdException(
-                        ErrorKind.NotSupported,
-                        $"Mounting {MountFailure.Describe(request.Mount)}: the target '{Excerpt.Of(target)}' does not lead to what mount(2) mounted there; the mount stays.")
-                    { Subject = target };
-                }
-                Finish(request, mount);
-                if (request.IsRoot)
-                {
-                    root.Dispose();
-                    root = MountPlace.Duplicate(mount);
-                }
-            }
-        }
-        catch (Exception failure)
+        SafeFileHandle mount = reopen();
+        if (MountTable.IdOf(mount) == MountTable.IdOf(place))
         {
-            MountPlace.Rollback(attached, failure);
-            throw;
+            mount.Dispose();
+            throw new ContainerdException(
+                ErrorKind.NotSupported,
+                $"Mounting {MountFailure.Describe(request.Mount)}: the target does not lead to what was mounted there, or nothing was; what was mounted stays.")
+            { Subject = request.Mount.Source };
         }
-        finally
+        attached.Add(mount);
+        Restrict(request, mount);
+        if (request.IdMap is not null && request.Overlay is null)
+            mount = ReplaceByMapped(request, mount, place, attached);
+        if (request.PropagationAndScope != 0)
         {
-            root.Dispose();
-            attached.ForEach(mount => mount.Dispose());
+            int errno = Sys.Mount(null, Sys.PathOf(mount), null, request.PropagationAndScope, null);
+            if (errno != 0)
+                throw MountFailure.Of(request.Mount, "setting its propagation (mount(2))", errno);
         }
     }
 
-    private static void Make(MountRequest request, SafeFileHandle place)
+    // What the helper mounts before it fails, or is killed because it takes too long, must not stay.
+    private static void RunHelper(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen)
     {
-        Mount mount = request.Mount;
-        var directories = new List<SafeFileHandle>();
         try
         {
-            string? data = request.IsBind ? null : DataOf(request, directories);
-            // A bind takes no other flag; the rest follows by remounting.
-            ulong flags = request.IsBind && !request.IsRemount ? request.Flag & (Sys.MS_BIND | Sys.MS_REC) : request.Flag;
-            int errno = Sys.Mount(mount.Source, Sys.PathOf(place), mount.Type, flags, data);
+            request.FuseHelper!.Mount(request, new FileInfo(Sys.PathOf(place)).LinkTarget!);
+        }
+        catch (ContainerdException failure)
+        {
+            using SafeFileHandle now = reopen();
+            if (MountTable.IdOf(now) != MountTable.IdOf(place))
+                MountPlace.Rollback([now], failure);
+            throw;
+        }
+    }
+
+    private void Make(MountRequest request, SafeFileHandle place)
+    {
+        // A bind takes no other flag; the rest follows by remounting.
+        ulong flags = request.IsBind && !request.IsRemount ? request.Flag & (Sys.MS_BIND | Sys.MS_REC) : request.Flag;
+        if (request.Overlay is not null)
+        {
+            _ = OverlayDirectories.Use(request, settings, directories =>
+            {
+                Call(request, request.Mount.Source, place, flags, directories);
+                return true;
+            });
+            return;
+        }
+        using LoopDevice? loop = request.IsRemount ? null : LoopDevice.For(request, settings.Limits);
+        Call(request, loop?.Path ?? request.Mount.Source, place, flags, null);
+    }
+
+    private static void Call(MountRequest request, string source, SafeFileHandle place, ulong flags, OverlayDirectories? directories)
+    {
+        Mount mount = request.Mount;
+        var opened = new List<SafeFileHandle>();
+        try
+        {
+            string? data = request.IsBind ? null : directories is null ? Joined(mount, request.Data) : DataOf(request, directories, opened);
+            string target = Sys.PathOf(place);
+            int errno = directories?.CreatorOf(request) is { } creator
+                ? Sys.CallAs(creator.User, creator.Group, () => Sys.Mount(source, target, mount.Type, flags, data))
+                : Sys.Mount(source, target, mount.Type, flags, data);
             if (errno != 0)
                 throw MountFailure.Of(mount, "mount(2)", errno);
         }
         finally
         {
-            directories.ForEach(directory => directory.Dispose());
+            opened.ForEach(directory => directory.Dispose());
         }
     }
 
     // M-7. What does not fit by name is named by open directories, which is short whatever the paths are.
-    private static string DataOf(MountRequest request, List<SafeFileHandle> directories)
+    private static string DataOf(MountRequest request, OverlayDirectories directories, List<SafeFileHandle> opened)
     {
-        if (request.Overlay is not { } overlay)
-            return Joined(request.Mount, request.Data);
-
+        OverlayMount overlay = request.Overlay!;
         string[] own = [.. request.Data];
-        IEnumerable<string> written = (overlay with { Options = [.. own] }).ToMount().Options;
-        string data = string.Join(',', written);
+        string data = string.Join(',', (overlay with { Options = [.. own] }).ToMount().Options);
         // Opening also tells which directory is missing, where mount(2) says only that one is.
         OverlayMount byHandle = overlay with
         {
@@ -90,16 +108,33 @@ internal static class ClassicMounts
             LowerDirectories = [.. overlay.LowerDirectories.Select(lower => ByHandle("lowerdir", lower)!)],
             Options = [.. own],
         };
-        return Encoding.UTF8.GetByteCount(data) <= MaxDataBytes ? data : Joined(request.Mount, byHandle.ToMount().Options);
+        return !directories.AreMapped && Encoding.UTF8.GetByteCount(data) <= MaxDataBytes ? data : Joined(request.Mount, byHandle.ToMount().Options);
 
         string? ByHandle(string option, string? path)
         {
             if (path is null)
                 return null;
-            SafeFileHandle directory = MountPlace.OpenDirectory(request.Mount, option, path);
-            directories.Add(directory);
+            SafeFileHandle directory = directories.Open(option, path);
+            opened.Add(directory);
             return Sys.PathOf(directory);
         }
+    }
+
+    // Only a mount in no mount table takes a map (M-12): so a clone of what was mounted takes its place.
+    private static SafeFileHandle ReplaceByMapped(MountRequest request, SafeFileHandle mount, SafeFileHandle place, List<SafeFileHandle> attached)
+    {
+        using SafeFileHandle userNamespace = IdMapNamespace.Open(request.Mount, request.IdMap!);
+        SafeFileHandle mapped = IdMappedMount.Clone(request.Mount, mount, userNamespace, readOnly: false, request.IsRecursiveBind);
+        int errno = Sys.Unmount(Sys.PathOf(mount), Sys.MNT_DETACH);
+        if (errno != 0)
+        {
+            mapped.Dispose();
+            throw MountFailure.Of(request.Mount, "replacing it by one with mapped IDs", errno);
+        }
+        attached.Remove(mount);
+        mount.Dispose();
+        MountAttachment.Move(request, mapped, place, attached);
+        return mapped;
     }
 
     private static string Joined(Mount mount, IEnumerable<string> options)
@@ -111,30 +146,22 @@ internal static class ClassicMounts
             : throw MountFailure.TooLong(mount, $"its options have {bytes} bytes, mount(2) takes {MaxDataBytes}; the new mount API (Linux 6.7) takes any number of layers");
     }
 
-    private static void Finish(MountRequest request, SafeFileHandle mount)
+    private static void Restrict(MountRequest request, SafeFileHandle mount)
     {
-        if (request.IsBind && request.MountFlags != 0)
+        if (!request.IsBind || request.MountFlags == 0)
+            return;
+        RestrictOne(request, mount);
+        if (!request.IsRecursiveBind)
+            return;
+        foreach (MountTableEntry child in MountTable.Read().DescendantsOf(MountTable.IdOf(mount)))
         {
-            Restrict(request, mount);
-            if (request.IsRecursiveBind)
-            {
-                foreach (MountTableEntry child in MountTable.Read().DescendantsOf(MountTable.IdOf(mount)))
-                {
-                    using SafeFileHandle place = MountPlace.OpenTarget(child.Path);
-                    Restrict(request, place);
-                }
-            }
-        }
-        if (request.PropagationAndScope != 0)
-        {
-            int errno = Sys.Mount(null, Sys.PathOf(mount), null, request.PropagationAndScope, null);
-            if (errno != 0)
-                throw MountFailure.Of(request.Mount, "setting its propagation (mount(2))", errno);
+            using SafeFileHandle place = MountPlace.OpenTarget(child.Path);
+            RestrictOne(request, place);
         }
     }
 
     // M-9: a remount replaces all flags, so those the mount has are given again; in a user namespace they are locked and dropping one is refused.
-    private static void Restrict(MountRequest request, SafeFileHandle mount)
+    private static void RestrictOne(MountRequest request, SafeFileHandle mount)
     {
         int errno = Sys.FileSystemOf(mount, out _, out ulong flags);
         if (errno == 0)

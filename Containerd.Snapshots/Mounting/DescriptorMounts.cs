@@ -4,86 +4,81 @@ using static Containerd.Snapshots.Interop;
 namespace Containerd.Snapshots;
 
 /// <summary>Mounting by the new mount API: a mount is made in no mount table, then attached.</summary>
-internal static class DescriptorMounts
+internal sealed class DescriptorMounts(MountSettings settings)
 {
     /// <summary>Whether the kernel has the calls at all (a sandbox may have it say no).</summary>
     public static bool IsSupported { get; } = Probe();
 
-    public static void Attach(List<MountRequest> requests, string target, OverlayForm newest)
+    /// <summary>Mounts at a place.</summary>
+    public void MountAt(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached)
     {
-        var attached = new List<SafeFileHandle>();
-        SafeFileHandle root = MountPlace.OpenTarget(target);
-        try
+        if (request.FuseHelper is not null)
         {
-            foreach (MountRequest request in requests)
-            {
-                using SafeFileHandle place = MountPlace.Open(root, request);
-                SafeFileHandle mount = Make(request, newest);
-                attached.Add(mount);
-                int errno = Sys.AttachMount(mount, place);
-                if (errno != 0)
-                {
-                    attached.RemoveAt(attached.Count - 1);
-                    mount.Dispose();
-                    throw MountFailure.Of(request.Mount, "attaching it (move_mount)", errno);
-                }
-                SetPropagation(request, mount);
-                if (request.IsRoot)
-                {
-                    root.Dispose();
-                    root = MountPlace.Duplicate(mount);
-                }
-            }
+            new ClassicMounts(settings).MountAt(request, place, reopen, attached);
+            return;
         }
-        catch (Exception failure)
-        {
-            MountPlace.Rollback(attached, failure);
-            throw;
-        }
-        finally
-        {
-            root.Dispose();
-            attached.ForEach(mount => mount.Dispose());
-        }
+        SafeFileHandle mount = Make(request);
+        MountAttachment.Move(request, mount, place, attached);
+        SetPropagation(request, mount);
     }
 
-    /// <summary>The mounts as one tree that is in no mount table; it ends with the handle.</summary>
-    public static SafeFileHandle Assemble(List<MountRequest> requests, OverlayForm newest)
+    /// <summary>The mounts as one tree that is in no mount table and ends with the handle; null where the kernel attaches nothing inside such a tree.</summary>
+    public SafeFileHandle? TryAssemble(List<MountRequest> requests)
     {
-        if (!requests[0].IsRoot)
-            throw new ContainerdException(ErrorKind.InvalidArgument, "Mounting a detached tree: the first mount has to be its root.") { Subject = requests[0].Mount.Target };
-
-        SafeFileHandle root = Make(requests[0], newest);
+        if (requests.Count > 1 && settings.Limits.AttachesTrees)
+            return null;
+        SafeFileHandle root = Make(requests[0]);
+        bool whole = false;
         try
         {
             SetPropagation(requests[0], root);
             foreach (MountRequest request in requests.Skip(1))
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
-                using SafeFileHandle mount = Make(request, newest);
+                using SafeFileHandle mount = Make(request);
                 int errno = Sys.AttachMount(mount, place);
                 if (errno == EINVAL)
-                {
-                    throw new ContainerdException(
-                        ErrorKind.NotSupported,
-                        $"Mounting {MountFailure.Describe(request.Mount)}: this kernel cannot attach a mount inside a detached tree (Linux 6.15 can). Mount it on a directory instead.")
-                    { Subject = request.Mount.Source, Errno = errno };
-                }
+                    return null;
                 if (errno != 0)
                     throw MountFailure.Of(request.Mount, "attaching it (move_mount)", errno);
                 SetPropagation(request, mount);
             }
+            whole = true;
             return root;
         }
-        catch
+        finally
         {
-            root.Dispose();
-            throw;
+            if (!whole)
+                root.Dispose();
         }
     }
 
-    private static SafeFileHandle Make(MountRequest request, OverlayForm newest) =>
-        request.IsBind ? MakeBind(request) : MakeFileSystem(request, newest);
+    private SafeFileHandle Make(MountRequest request)
+    {
+        if (request.FuseHelper is not null)
+            return StagedMount.Make(request, settings);
+        using SafeFileHandle? userNamespace = request.IdMap is null || request.Overlay is not null ? null : IdMapNamespace.Open(request.Mount, request.IdMap);
+        SafeFileHandle mount = request switch
+        {
+            { IsBind: true } => MakeBind(request),
+            { Overlay: not null } => MakeOverlay(request),
+            _ => MakeFileSystem(request),
+        };
+        try
+        {
+            if (userNamespace is not null)
+            {
+                using SafeFileHandle? origin = request.IsBind ? MountPlace.OpenTarget(request.Mount.Source) : null;
+                IdMappedMount.Map(request.Mount, mount, userNamespace, readOnly: false, request.IsRecursiveBind, origin);
+            }
+            return mount;
+        }
+        catch
+        {
+            mount.Dispose();
+            throw;
+        }
+    }
 
     private static SafeFileHandle MakeBind(MountRequest request)
     {
@@ -110,14 +105,30 @@ internal static class DescriptorMounts
         }
     }
 
-    private static SafeFileHandle MakeFileSystem(MountRequest request, OverlayForm newest)
+    private SafeFileHandle MakeOverlay(MountRequest request) => OverlayDirectories.Use(request, settings, directories =>
+    {
+        using FileSystemContext context = FileSystemContext.Open(request.Mount);
+        if (request.Mount.Source.Length > 0)
+            context.SetString("source", request.Mount.Source);
+        SetDirectories(context, request.Overlay!, directories);
+        SetOptions(context, request);
+        return context.MakeMount(AttributesOf(request.MountFlags), directories.CreatorOf(request));
+    });
+
+    private SafeFileHandle MakeFileSystem(MountRequest request)
     {
         Mount mount = request.Mount;
+        using LoopDevice? loop = LoopDevice.For(request, settings.Limits);
         using FileSystemContext context = FileSystemContext.Open(mount);
-        if (mount.Source.Length > 0)
-            context.SetString("source", mount.Source);
-        if (request.Overlay is { } overlay)
-            SetDirectories(context, mount, overlay, newest);
+        string source = loop?.Path ?? mount.Source;
+        if (source.Length > 0)
+            context.SetString("source", source);
+        SetOptions(context, request);
+        return context.MakeMount(AttributesOf(request.MountFlags));
+    }
+
+    private static void SetOptions(FileSystemContext context, MountRequest request)
+    {
         foreach (string option in request.Data)
         {
             int equals = option.IndexOf('=', StringComparison.Ordinal);
@@ -132,33 +143,33 @@ internal static class DescriptorMounts
             if ((request.Flag & flag) != 0)
                 context.SetFlag(word);
         }
-        return context.MakeMount(AttributesOf(request.MountFlags));
     }
 
-    private static void SetDirectories(FileSystemContext context, Mount mount, OverlayMount overlay, OverlayForm newest)
+    private void SetDirectories(FileSystemContext context, OverlayMount overlay, OverlayDirectories directories)
     {
+        OverlayForm newest = settings.Limits.NewestOverlayForm;
         if (overlay.UpperDirectory is not null)
         {
-            SetDirectory(context, mount, "upperdir", overlay.UpperDirectory, newest, escapes: true);
-            SetDirectory(context, mount, "workdir", overlay.WorkDirectory!, newest, escapes: true);
+            SetDirectory(context, directories, "upperdir", overlay.UpperDirectory, newest, escapes: true);
+            SetDirectory(context, directories, "workdir", overlay.WorkDirectory!, newest, escapes: true);
         }
         foreach (string lower in overlay.LowerDirectories)
         {
-            if (newest < OverlayForm.OneValue && SetDirectory(context, mount, "lowerdir+", lower, newest, escapes: false))
+            if (newest < OverlayForm.OneValue && SetDirectory(context, directories, "lowerdir+", lower, newest, escapes: false))
                 continue;
             // Before Linux 6.7 the layers are one value; of the 255 bytes it may have, descriptors' names take fewest.
-            SetLowerDirectories(context, mount, overlay);
+            SetLowerDirectories(context, overlay, directories);
             return;
         }
     }
 
     // A text is resolved by the kernel when it is set, so a handle it names may be closed afterwards.
-    private static bool SetDirectory(FileSystemContext context, Mount mount, string option, string path, OverlayForm newest, bool escapes)
+    private static bool SetDirectory(FileSystemContext context, OverlayDirectories directories, string option, string path, OverlayForm newest, bool escapes)
     {
-        using SafeFileHandle directory = MountPlace.OpenDirectory(mount, option, path);
+        using SafeFileHandle directory = directories.Open(option, path);
         if (newest == OverlayForm.Handles && context.TrySetHandle(option, directory))
             return true;
-        bool asItIs = FileSystemContext.Fits(path) && !(escapes && path.AsSpan().ContainsAny('\\', ',', ':'));
+        bool asItIs = !directories.AreMapped && FileSystemContext.Fits(path) && !(escapes && path.AsSpan().ContainsAny('\\', ',', ':'));
         string value = asItIs ? path : Sys.PathOf(directory);
         if (option == "lowerdir+")
             return context.TrySetString(option, value);
@@ -166,21 +177,21 @@ internal static class DescriptorMounts
         return true;
     }
 
-    private static void SetLowerDirectories(FileSystemContext context, Mount mount, OverlayMount overlay)
+    private static void SetLowerDirectories(FileSystemContext context, OverlayMount overlay, OverlayDirectories directories)
     {
-        var directories = new List<SafeFileHandle>();
+        var opened = new List<SafeFileHandle>();
         try
         {
             foreach (string lower in overlay.LowerDirectories)
-                directories.Add(MountPlace.OpenDirectory(mount, "lowerdir", lower));
-            string value = string.Join(':', directories.Select(Sys.PathOf));
+                opened.Add(directories.Open("lowerdir", lower));
+            string value = string.Join(':', opened.Select(Sys.PathOf));
             if (!FileSystemContext.Fits(value))
-                throw MountFailure.TooLong(mount, $"this kernel takes {overlay.LowerDirectories.Length} layers only by mount(2), or from Linux 6.7 on");
+                throw context.TooLong($"this kernel takes {overlay.LowerDirectories.Length} layers only by mount(2), or from Linux 6.7 on");
             context.SetString("lowerdir", value);
         }
         finally
         {
-            directories.ForEach(directory => directory.Dispose());
+            opened.ForEach(directory => directory.Dispose());
         }
     }
 

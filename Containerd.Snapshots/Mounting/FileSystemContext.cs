@@ -23,12 +23,14 @@ internal sealed class FileSystemContext : IDisposable
 
     public static bool Fits(string value) => System.Text.Encoding.UTF8.GetByteCount(value) <= MaxValueBytes;
 
+    public ContainerdException TooLong(string what) => MountFailure.TooLong(_mount, what);
+
     public void SetFlag(string key) => Check(Sys.ConfigureFlag(_context, key), $"option '{Excerpt.Of(key)}'");
 
     public void SetString(string key, string value)
     {
         if (!Fits(value))
-            throw MountFailure.TooLong(_mount, $"the value of option '{Excerpt.Of(key)}' is longer than the {MaxValueBytes} bytes that fsconfig takes");
+            throw TooLong($"the value of option '{Excerpt.Of(key)}' is longer than the {MaxValueBytes} bytes that fsconfig takes");
         Check(Sys.ConfigureString(_context, key, value), $"option '{Excerpt.Of(key)}={Excerpt.Of(value)}'");
     }
 
@@ -39,9 +41,12 @@ internal sealed class FileSystemContext : IDisposable
     public bool TrySetHandle(string key, SafeFileHandle value) => Ignoring(Sys.ConfigureHandle(_context, key, value), $"option '{key}'");
 
     /// <summary>Makes the file system, and a mount of it that is in no mount table.</summary>
-    public SafeFileHandle MakeMount(ulong attributes)
+    /// <param name="attributes">MOUNT_ATTR_*.</param>
+    /// <param name="creator">Who the file system acts as, where it remembers who made it; null for the caller.</param>
+    public SafeFileHandle MakeMount(ulong attributes, FileIds? creator = null)
     {
-        Check(Sys.CreateFileSystem(_context), "creating the file system");
+        int created = creator is { } ids ? Sys.CallAs(ids.User, ids.Group, () => Sys.CreateFileSystem(_context)) : Sys.CreateFileSystem(_context);
+        Check(created, "creating the file system");
         return Sys.TryMakeMount(_context, attributes, out int errno) ?? throw MountFailure.Of(_mount, "fsmount", errno, Messages());
     }
 

@@ -1,4 +1,4 @@
-using System.Collections.Frozen;
+using System.Collections.Immutable;
 using static Containerd.Snapshots.Interop.Sys;
 
 namespace Containerd.Snapshots;
@@ -6,52 +6,6 @@ namespace Containerd.Snapshots;
 /// <summary>A <see cref="Mount"/> whose options are sorted into what the kernel is told as a flag, as propagation and as data.</summary>
 internal sealed class MountRequest
 {
-    // containerd core/mount/mount_linux.go parseMountOptions (M-5), and nosymfollow, lazytime of mount(8). A cleared flag is the last word as a set one is.
-    private static readonly FrozenDictionary<string, (ulong Flag, bool Clear)> Flags = new Dictionary<string, (ulong, bool)>
-    {
-        ["async"] = (MS_SYNCHRONOUS, true),
-        ["atime"] = (MS_NOATIME, true),
-        ["bind"] = (MS_BIND, false),
-        ["defaults"] = (0, false),
-        ["dev"] = (MS_NODEV, true),
-        ["diratime"] = (MS_NODIRATIME, true),
-        ["dirsync"] = (MS_DIRSYNC, false),
-        ["exec"] = (MS_NOEXEC, true),
-        ["lazytime"] = (MS_LAZYTIME, false),
-        ["mand"] = (MS_MANDLOCK, false),
-        ["noatime"] = (MS_NOATIME, false),
-        ["nodev"] = (MS_NODEV, false),
-        ["nodiratime"] = (MS_NODIRATIME, false),
-        ["noexec"] = (MS_NOEXEC, false),
-        ["nolazytime"] = (MS_LAZYTIME, true),
-        ["nomand"] = (MS_MANDLOCK, true),
-        ["norelatime"] = (MS_RELATIME, true),
-        ["nostrictatime"] = (MS_STRICTATIME, true),
-        ["nosuid"] = (MS_NOSUID, false),
-        ["nosymfollow"] = (MS_NOSYMFOLLOW, false),
-        ["rbind"] = (MS_BIND | MS_REC, false),
-        ["relatime"] = (MS_RELATIME, false),
-        ["remount"] = (MS_REMOUNT, false),
-        ["ro"] = (MS_RDONLY, false),
-        ["rw"] = (MS_RDONLY, true),
-        ["strictatime"] = (MS_STRICTATIME, false),
-        ["suid"] = (MS_NOSUID, true),
-        ["symfollow"] = (MS_NOSYMFOLLOW, true),
-        ["sync"] = (MS_SYNCHRONOUS, false),
-    }.ToFrozenDictionary();
-
-    private static readonly FrozenDictionary<string, ulong> Propagations = new Dictionary<string, ulong>
-    {
-        ["shared"] = MS_SHARED,
-        ["slave"] = MS_SLAVE,
-        ["private"] = MS_PRIVATE,
-        ["unbindable"] = MS_UNBINDABLE,
-        ["rshared"] = MS_SHARED | MS_REC,
-        ["rslave"] = MS_SLAVE | MS_REC,
-        ["rprivate"] = MS_PRIVATE | MS_REC,
-        ["runbindable"] = MS_UNBINDABLE | MS_REC,
-    }.ToFrozenDictionary();
-
     private MountRequest(Mount mount, ulong flags, ulong propagation, List<string> data)
     {
         Mount = mount;
@@ -73,6 +27,22 @@ internal sealed class MountRequest
 
     /// <summary>The directories, where this is an overlay.</summary>
     public OverlayMount? Overlay { get; private init; }
+
+    /// <summary>How owners are shown; null where as they are on disk.</summary>
+    public IdMap? IdMap { get; private init; }
+
+    /// <summary>Whether the source is an image file, to be attached to a loop device.</summary>
+    public bool IsLoop { get; private init; }
+
+    /// <summary>Whether the loop device reads and writes the image past the page cache.</summary>
+    public bool IsDirectIo { get; private init; }
+
+    /// <summary>The helper that mounts it, where this is a FUSE file system with one.</summary>
+    public FuseHelper? FuseHelper { get; private init; }
+
+    /// <summary>What the helper is told, which sorts flags from options itself.</summary>
+    public IReadOnlyList<string> HelperOptions => [.. Options(Mount).Where(option =>
+        !(MountWords.Propagations.ContainsKey(option) || IsNamed(option, "uidmap") || IsNamed(option, "gidmap")))];
 
     public bool IsBind => (Flag & MS_BIND) != 0;
 
@@ -103,44 +73,111 @@ internal sealed class MountRequest
 
     private static MountRequest Parse(Mount mount)
     {
-        if (mount.Type.StartsWith("fuse.", StringComparison.Ordinal) || mount.Type.StartsWith("fuse3.", StringComparison.Ordinal))
-            throw Refusal(mount, ErrorKind.NotSupported, "mounts by FUSE helper programs are not supported by this version");
         if (mount.Type.Contains('/', StringComparison.Ordinal))
             throw Refusal(mount, ErrorKind.NotSupported, "a type with a prefix has to be transformed before it is mounted");
 
         ulong flags = mount.Type == "bind" ? MS_BIND : 0, propagation = 0;
+        bool loop = false, directIo = false;
+        string? users = null, groups = null;
         var data = new List<string>();
-        foreach (string option in mount.SplitOptions())
+        foreach (string option in Options(mount))
         {
-            if (Flags.TryGetValue(option, out (ulong Flag, bool Clear) known))
+            if (MountWords.Flags.TryGetValue(option, out (ulong Flag, bool Clear) known))
                 flags = known.Clear ? flags & ~known.Flag : flags | known.Flag;
-            else if (Propagations.TryGetValue(option, out ulong scope))
+            else if (MountWords.Propagations.TryGetValue(option, out ulong scope))
                 propagation = scope;
             else if (option.StartsWith("X-containerd.", StringComparison.Ordinal)) // M-6
                 throw Refusal(mount, ErrorKind.NotSupported, $"option '{Excerpt.Of(option)}' is for a component that should have consumed it before mounting");
-            else if (IsNamed(option, "uidmap") || IsNamed(option, "gidmap"))
-                throw Refusal(mount, ErrorKind.NotSupported, "ID-mapped mounts are not supported by this version");
-            else if (IsNamed(option, "loop") || option is "direct-io")
-                throw Refusal(mount, ErrorKind.NotSupported, "loop devices are not supported by this version; attach the image to one and mount that");
+            else if (IsNamed(option, "uidmap"))
+                users = option["uidmap".Length..];
+            else if (IsNamed(option, "gidmap"))
+                groups = option["gidmap".Length..];
+            else if (option is "loop")
+                loop = true;
+            else if (IsNamed(option, "loop"))
+                throw Refusal(mount, ErrorKind.NotSupported, $"option '{Excerpt.Of(option)}' names a loop device; 'loop' takes a free one");
+            else if (option is "direct-io")
+                directIo = true;
             else
                 data.Add(option);
         }
 
-        if ((flags & MS_BIND) != 0)
+        // Of these nothing can be written, and a device that cannot be written is not mounted otherwise.
+        if (loop && mount.Type is ("erofs" or "squashfs"))
+            flags |= MS_RDONLY;
+        if (directIo && !loop)
+            throw Refusal(mount, ErrorKind.InvalidArgument, "option 'direct-io' is one of a loop device, it needs 'loop'");
+        var request = new MountRequest(mount, flags, propagation, data)
         {
-            if (data.Count > 0)
-                throw Refusal(mount, ErrorKind.InvalidArgument, $"a bind mount has no option '{Excerpt.Of(data[0])}'");
-            return new MountRequest(mount, flags, propagation, data);
+            IdMap = IdMapOf(mount, users, groups),
+            IsLoop = loop,
+            IsDirectIo = directIo,
+            FuseHelper = FuseHelper.Of(mount),
+        };
+        if ((flags & MS_REMOUNT) != 0)
+        {
+            return request.IdMap is null && !loop && request.FuseHelper is null
+                ? request
+                : throw Refusal(mount, ErrorKind.InvalidArgument, "a remount changes flags and options; it takes no 'uidmap', 'gidmap' or 'loop', and no helper program");
         }
-        if (mount.Type != "overlay" || (flags & MS_REMOUNT) != 0)
-            return new MountRequest(mount, flags, propagation, data);
-        if (!OverlayMount.TryParse(mount, out OverlayMount? overlay))
-            throw Refusal(mount, ErrorKind.InvalidArgument, "an overlay needs a lowerdir, and upperdir and workdir together or neither");
-        return new MountRequest(mount, flags, propagation, data)
+        if (request.IsBind)
+        {
+            if (data.Count > 0 || loop || request.FuseHelper is not null)
+                throw Refusal(mount, ErrorKind.InvalidArgument, $"a bind mount has no option '{Excerpt.Of(loop ? "loop" : data.FirstOrDefault("bind of a helper program"))}'");
+            return request;
+        }
+        return mount.Type == "overlay" ? request.WithDirectories() : request;
+    }
+
+    private MountRequest WithDirectories()
+    {
+        if (!OverlayMount.TryParse(Mount, out OverlayMount? overlay))
+            throw Refusal(Mount, ErrorKind.InvalidArgument, "an overlay needs a lowerdir, and upperdir and workdir together or neither");
+        if (IsLoop)
+            throw Refusal(Mount, ErrorKind.InvalidArgument, "an overlay has no option 'loop'");
+        return new MountRequest(
+            Mount, Flag, PropagationAndScope, [.. Data.Where(option => !(IsNamed(option, "lowerdir") || IsNamed(option, "upperdir") || IsNamed(option, "workdir")))])
         {
             Overlay = overlay,
-            Data = [.. data.Where(option => !(IsNamed(option, "lowerdir") || IsNamed(option, "upperdir") || IsNamed(option, "workdir")))],
+            IdMap = IdMap,
         };
+    }
+
+    // Ranges are separated as options are. In the element that a map begins, what has a colon and no equals sign continues it: no option looks like that.
+    private static IEnumerable<string> Options(Mount mount)
+    {
+        foreach (string element in mount.Options)
+        {
+            string? map = null;
+            foreach (string option in (mount with { Options = [element] }).SplitOptions())
+            {
+                if (map is not null && option.Contains(':', StringComparison.Ordinal) && !option.Contains('=', StringComparison.Ordinal))
+                {
+                    map += "," + option;
+                    continue;
+                }
+                if (map is not null)
+                    yield return map;
+                map = IsNamed(option, "uidmap") || IsNamed(option, "gidmap") ? option : null;
+                if (map is null)
+                    yield return option;
+            }
+            if (map is not null)
+                yield return map;
+        }
+    }
+
+    private static IdMap? IdMapOf(Mount mount, string? users, string? groups)
+    {
+        if (users is null && groups is null)
+            return null;
+        if (users is null || groups is null)
+            throw Refusal(mount, ErrorKind.InvalidArgument, $"option '{(users is null ? "gidmap" : "uidmap")}' needs '{(users is null ? "uidmap" : "gidmap")}' too");
+        return new IdMap(Ranges("uidmap", users), Ranges("gidmap", groups));
+
+        ImmutableArray<IdMapping> Ranges(string option, string text) => IdMap.TryParse(text.TrimStart('='), out ImmutableArray<IdMapping> map, out string? problem)
+            ? map
+            : throw Refusal(mount, ErrorKind.InvalidArgument, $"option '{option}': {problem}");
     }
 
     private static bool IsNamed(string option, string name) =>

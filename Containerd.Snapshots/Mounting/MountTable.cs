@@ -28,7 +28,8 @@ internal sealed class MountTable
             if (separator < 0 || separator + 1 >= fields.Length)
                 throw new ContainerdException(ErrorKind.DataCorrupted, $"Reading the mount table: '{Excerpt.Of(line)}' is not a line of mountinfo.");
             entries.Add(new MountTableEntry(
-                int.Parse(fields[0], CultureInfo.InvariantCulture), int.Parse(fields[1], CultureInfo.InvariantCulture), Unescape(fields[4]), fields[separator + 1]));
+                int.Parse(fields[0], CultureInfo.InvariantCulture), int.Parse(fields[1], CultureInfo.InvariantCulture), Unescape(fields[4]), fields[separator + 1],
+                fields[6..separator].Any(tag => tag.StartsWith("shared:", StringComparison.Ordinal) || tag.StartsWith("master:", StringComparison.Ordinal))));
         }
         return new MountTable(entries);
     }
@@ -39,6 +40,13 @@ internal sealed class MountTable
         string path = Sys.PathOf(handle).Replace("/fd/", "/fdinfo/", StringComparison.Ordinal);
         string line = System.IO.File.ReadLines(path).First(text => text.StartsWith("mnt_id:", StringComparison.Ordinal));
         return int.Parse(line.AsSpan("mnt_id:".Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The type of the file system that a handle was opened on; null where this mount namespace does not have the mount.</summary>
+    public static string? TypeOf(SafeFileHandle handle)
+    {
+        int id = IdOf(handle);
+        return Read().Entries.FirstOrDefault(entry => entry.Id == id).Type;
     }
 
     /// <summary>The mounts at a path and beneath it, those to unmount first coming first.</summary>

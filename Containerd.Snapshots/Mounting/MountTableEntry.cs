@@ -5,4 +5,5 @@ namespace Containerd.Snapshots;
 /// <param name="ParentId">The ID of the mount it is attached to.</param>
 /// <param name="Path">Where it is attached, as this process sees it.</param>
 /// <param name="Type">The file system type.</param>
-internal readonly record struct MountTableEntry(int Id, int ParentId, string Path, string Type);
+/// <param name="Propagates">Whether mounts beneath it appear in other mount namespaces, or those of others here.</param>
+internal readonly record struct MountTableEntry(int Id, int ParentId, string Path, string Type, bool Propagates);

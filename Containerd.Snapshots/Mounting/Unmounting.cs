@@ -17,14 +17,31 @@ internal static class Unmounting
         int flags = Sys.UMOUNT_NOFOLLOW | (options.HasFlag(UnmountOptions.Lazy) ? Sys.MNT_DETACH : 0);
         var attempts = new Attempts(busyTimeout, timeProvider);
         if (options.HasFlag(UnmountOptions.Recursive))
-        {
-            // The table tells what is beneath; one that goes or comes meanwhile is as if it had done so before or after.
-            foreach (MountTableEntry entry in MountTable.Read().At(path))
-                _ = UnmountOnce(entry.Path, flags, attempts);
-        }
+            UnmountBeneath(path, flags, attempts);
         for (int round = 0; round < MaxRounds && UnmountOnce(path, flags, attempts); round++)
         {
         }
+    }
+
+    // From the leaves on. A mount that another one covers is not found by its path until that is gone; one that comes or goes meanwhile is as if it had
+    // done so before or after.
+    private static void UnmountBeneath(string path, int flags, Attempts attempts)
+    {
+        bool progress = true;
+        for (int round = 0; round < MaxRounds && progress; round++)
+        {
+            progress = false;
+            List<MountTableEntry> mounts = MountTable.Read().At(path);
+            HashSet<int> parents = [.. mounts.Select(entry => entry.ParentId)];
+            foreach (MountTableEntry leaf in mounts.Where(entry => !parents.Contains(entry.Id)))
+                progress |= IsOnTop(leaf) && UnmountOnce(leaf.Path, flags, attempts);
+        }
+    }
+
+    private static bool IsOnTop(MountTableEntry entry)
+    {
+        using SafeFileHandle? place = Sys.TryOpen(null, entry.Path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
+        return place is not null && MountTable.IdOf(place) == entry.Id;
     }
 
     /// <summary>Unmounts the topmost mount; false where there is none.</summary>
@@ -48,9 +65,16 @@ internal static class Unmounting
                         Errno = errno,
                     };
                 case EPERM:
+                    string fuse = "";
+                    if (FuseUnmounting.IsFuse(path))
+                    {
+                        if (FuseUnmounting.Unmount(path, (flags & Sys.MNT_DETACH) != 0) is not { } problem)
+                            return true;
+                        fuse = $" By the helper of FUSE: {problem}.";
+                    }
                     throw new ContainerdException(
                         ErrorKind.PermissionDenied,
-                        $"Unmounting '{Excerpt.Of(path)}': {Describe(errno)}. It needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.")
+                        $"Unmounting '{Excerpt.Of(path)}': {Describe(errno)}.{fuse} It needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.")
                     { Subject = path, Errno = errno };
                 default:
                     throw Failure("Unmounting", path, errno);

@@ -14,7 +14,7 @@ internal static class OverlayEnvironment
     {
         ImmutableArray<string>.Builder options = ImmutableArray.CreateBuilder<string>();
         options.AddRange(configured);
-        if (IsInUserNamespace() && !IsTmpfs(root) && !configured.Contains("userxattr"))
+        if (UserNamespace.IsInside && !IsTmpfs(root) && !configured.Contains("userxattr"))
             options.Add("userxattr");
         // The last one wins in the kernel, so ours must not follow the user's.
         if (File.Exists(IndexParameter) && !configured.Any(option => option.StartsWith("index=", StringComparison.Ordinal)))
@@ -58,6 +58,32 @@ internal static class OverlayEnvironment
         }
     }
 
+    /// <summary>Mounts a small ID-mapped overlay, seen by nobody.</summary>
+    /// <param name="mounter">The mounter.</param>
+    /// <param name="directory">The directory that <see cref="Probe"/> has filled.</param>
+    /// <param name="options">The options that mounts will have.</param>
+    /// <returns>Why it does not work; null where it does.</returns>
+    public static string? ProbeIdMaps(LinuxMounter mounter, string directory, ImmutableArray<string> options)
+    {
+        string upper = Directory.CreateDirectory(Path.Join(directory, "mapped")).FullName;
+        var overlay = new OverlayMount
+        {
+            LowerDirectories = [Path.Join(directory, "lower")],
+            UpperDirectory = upper,
+            WorkDirectory = Directory.CreateDirectory(Path.Join(directory, "mapped-work")).FullName,
+            Options = [.. options, "uidmap=0:1:1", "gidmap=0:1:1"],
+        };
+        try
+        {
+            MountUnsynced(mounter, overlay).Dispose();
+            return null;
+        }
+        catch (ContainerdException e)
+        {
+            return e.Message;
+        }
+    }
+
     // Unmounting a writable overlay flushes the whole file system beneath (containerd#6692); of a probe nothing needs to last. Linux 5.10 has the option.
     private static IDetachedMount MountUnsynced(LinuxMounter mounter, OverlayMount overlay)
     {
@@ -74,13 +100,13 @@ internal static class OverlayEnvironment
     private static ContainerdException Refusal(ErrorKind kind, string directory, string reason, Exception? cause = null) =>
         new(kind, $"Overlay does not work in '{Excerpt.Of(directory)}': {reason}", cause) { Subject = directory, Errno = (cause as ContainerdException)?.Errno };
 
-    // The initial namespace maps every ID to itself: 0 0 4294967295.
-    private static bool IsInUserNamespace() =>
-        !File.ReadAllText("/proc/self/uid_map").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).SequenceEqual(["0", "0", "4294967295"]);
-
+    // The root may still have to be made: then it will be on the file system of what is there of its path.
     private static bool IsTmpfs(string root)
     {
-        using SafeFileHandle directory = Sys.TryOpen(null, root, Sys.PathOnly, out int errno) ?? throw Failure("Opening the root", root, errno);
+        string existing = Path.GetFullPath(root);
+        while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
+            existing = parent;
+        using SafeFileHandle directory = Sys.TryOpen(null, existing, Sys.PathOnly, out int errno) ?? throw Failure("Opening the root", root, errno);
         errno = Sys.FileSystemOf(directory, out long type, out _);
         return errno == 0 ? type == Sys.TMPFS_MAGIC : throw Failure("Reading the file system of", root, errno);
     }

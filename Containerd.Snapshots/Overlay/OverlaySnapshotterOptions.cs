@@ -3,22 +3,8 @@ using System.Collections.Immutable;
 namespace Containerd.Snapshots;
 
 /// <summary>How <see cref="OverlaySnapshotter"/> keeps its store and shapes its mounts.</summary>
-public sealed class OverlaySnapshotterOptions
+public sealed class OverlaySnapshotterOptions : LocalSnapshotterOptions
 {
-    /// <summary>
-    /// The directory of the store; made where it is missing. On a local file system that overlay can use as an upper layer (ext4, xfs with
-    /// <c>ftype=1</c>, btrfs, tmpfs …; not on an overlay).
-    /// </summary>
-    /// <value>None: it has to be set.</value>
-    public string Root { get; set; } = "";
-
-    /// <summary>What power loss may take.</summary>
-    /// <value>
-    /// <see cref="Durability.Full"/>: nothing that a call reported as done, but what is in an active snapshot, which is flushed when it is committed, not before. An active
-    /// snapshot or a view may then be listed whose directory is incomplete or missing: remove it, and prepare it anew.
-    /// </value>
-    public Durability Durability { get; set; }
-
     /// <summary>
     /// Options for every overlay mount, behind its directories and before those the snapshotter adds itself (<c>userxattr</c>, <c>index=off</c>). Never
     /// given to bind mounts. With <c>index=…</c> among them the snapshotter adds none.
@@ -39,17 +25,11 @@ public sealed class OverlaySnapshotterOptions
         }
     } = [];
 
-    /// <summary>How long a change waits while other processes write to the store without pause, before it fails as <see cref="ErrorKind.Unavailable"/>.</summary>
-    /// <value>30 seconds. A transaction takes less than a millisecond besides the flush of the disk.</value>
-    /// <exception cref="ArgumentOutOfRangeException">Negative, or longer than an hour.</exception>
-    public TimeSpan BusyTimeout
-    {
-        get;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero);
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromHours(1));
-            field = value;
-        }
-    } = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// A directory for the writable trees of active snapshots, on another disk than the layers perhaps; made where it is missing, and tried out as the root is. Stores may share one. Committing then
+    /// copies the tree to <see cref="LocalSnapshotterOptions.Root"/>. What is prepared as a layer (<see cref="SnapshotOptions.IsLayer"/>) is made in the root at once. Trees made
+    /// while it was another directory stay where they are.
+    /// </summary>
+    /// <value>Null: writable trees lie in the root.</value>
+    public string? WritableRoot { get; set; }
 }

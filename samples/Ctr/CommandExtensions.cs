@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Containerd;
-using Spectre.Console;
 
 namespace Ctr;
 
@@ -9,6 +11,8 @@ internal static class CommandExtensions
 {
     /// <summary>The exit code where the command itself failed, so that <c>run</c> can pass on every code of a container (as docker and podman have it).</summary>
     public const int Failed = 125;
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public static Command Does(this Command command, Func<Suite, ParseResult, CancellationToken, Task<int>> action)
     {
@@ -21,14 +25,11 @@ internal static class CommandExtensions
             }
             catch (Exception failure) when (IsExpected(failure))
             {
-                Console.Error.WriteLine($"ctr-net {command.Name}: {failure.Message}");
-                if (parse.GetValue(GlobalOptions.Verbose))
-                    Console.Error.WriteLine(failure);
-                return Failed;
+                return parse.Report(failure);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                Console.Error.WriteLine($"ctr-net {command.Name}: cancelled.");
+                Console.Error.WriteLine($"{parse.CommandPath()}: cancelled.");
                 return 130;
             }
         });
@@ -42,6 +43,18 @@ internal static class CommandExtensions
             return 0;
         });
 
+    /// <summary>Tells a failure on standard error.</summary>
+    /// <returns>The exit code for it.</returns>
+    public static int Report(this ParseResult parse, Exception failure)
+    {
+        Console.Error.WriteLine($"{parse.CommandPath()}: {failure.Message}");
+        if (parse.GetValue(GlobalOptions.Verbose))
+            Console.Error.WriteLine(failure);
+        return Failed;
+    }
+
+    public static void PrintJson(JsonNode value) => Console.WriteLine(value.ToJsonString(Indented));
+
     /// <summary>Prints a table, or only its first column, one entry a line, with <c>--quiet</c>.</summary>
     public static void Print(this ParseResult parse, string[] columns, IEnumerable<string[]> rows)
     {
@@ -51,12 +64,23 @@ internal static class CommandExtensions
                 Console.WriteLine(row[0]);
             return;
         }
-        Table table = new Table().Border(TableBorder.None);
-        foreach (string column in columns)
-            table.AddColumn(new TableColumn(column.EscapeMarkup()).NoWrap().PadRight(2));
-        foreach (string[] row in rows)
-            table.AddRow(row.Select(cell => cell.EscapeMarkup()).ToArray());
-        AnsiConsole.Write(table);
+        // Never folded or cut to the width of a terminal: the names are long, and the reader may be a program.
+        List<string[]> lines = [columns, .. rows];
+        int[] widths = [.. Enumerable.Range(0, columns.Length).Select(column => lines.Max(line => line[column].Length))];
+        foreach (string[] line in lines)
+            Console.WriteLine(string.Join("  ", line.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+    }
+
+    // The command with those it is beneath: "ctr-net snapshots rm".
+    private static string CommandPath(this ParseResult parse)
+    {
+        string path = "";
+        for (SymbolResult? result = parse.CommandResult; result is not null; result = result.Parent)
+        {
+            if (result is CommandResult { Command: not RootCommand } command)
+                path = $" {command.Command.Name}{path}";
+        }
+        return "ctr-net" + path;
     }
 
     private static bool IsExpected(Exception failure) =>

@@ -4,6 +4,7 @@ using Containerd;
 using Containerd.Execution;
 using Containerd.Images;
 using Containerd.Network;
+using Containerd.Snapshots;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -15,9 +16,9 @@ internal sealed class Suite : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly HashSet<string> _plainHttp = [];
 
-    public Suite(string root, string state, string? runtime, bool verbose)
+    private Suite(string root, SnapshotStore snapshots, string state, string? runtime, bool verbose)
     {
-        (Root, State) = (Path.GetFullPath(root), Path.GetFullPath(state));
+        (Root, SnapshotRoot, State) = (root, snapshots.Root, Path.GetFullPath(state));
         var services = new ServiceCollection();
         if (verbose)
             services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
@@ -29,7 +30,8 @@ internal sealed class Suite : IAsyncDisposable
                 images.Root = Path.Join(Root, "images");
                 images.Registry.PlainHttpHosts.UnionWith(_plainHttp);
             })
-            .AddContainerdSnapshots(snapshots => snapshots.Root = Path.Join(Root, "snapshots"))
+            .AddSingleton(provider => snapshots.Open(provider.GetService<ILoggerFactory>()))
+            .AddContainerdSnapshots() // the registration before it stays
             .AddContainerdExecution(execution =>
             {
                 execution.StateRoot = Path.Join(State, "containers");
@@ -39,14 +41,22 @@ internal sealed class Suite : IAsyncDisposable
             .BuildServiceProvider();
     }
 
-    public static Suite Open(ParseResult parse, string suffix = "") => new(
-        parse.GetRequiredValue(GlobalOptions.Root) + suffix,
-        parse.GetRequiredValue(GlobalOptions.State) + suffix,
-        parse.GetValue(GlobalOptions.Runtime),
-        parse.GetValue(GlobalOptions.Verbose));
+    public static Suite Open(ParseResult parse, string suffix = "")
+    {
+        string root = Path.GetFullPath(parse.GetRequiredValue(GlobalOptions.Root) + suffix);
+        return new Suite(
+            root,
+            SnapshotStore.Of(parse, root),
+            parse.GetRequiredValue(GlobalOptions.State) + suffix,
+            parse.GetValue(GlobalOptions.Runtime),
+            parse.GetValue(GlobalOptions.Verbose));
+    }
 
-    /// <summary>Where images and snapshots are.</summary>
+    /// <summary>Where images are, and snapshots where the command line names no other store.</summary>
     public string Root { get; }
+
+    /// <summary>Where snapshots are.</summary>
+    public string SnapshotRoot { get; }
 
     /// <summary>Where the state of containers is.</summary>
     public string State { get; }
@@ -56,6 +66,11 @@ internal sealed class Suite : IAsyncDisposable
     public IContentStore Content => _services.GetRequiredService<IContentStore>();
 
     public ISnapshotter Snapshotter => _services.GetRequiredService<ISnapshotter>();
+
+    /// <summary>The snapshotter again, as what it is beyond the interface.</summary>
+    public LocalSnapshotter Store => _services.GetRequiredService<LocalSnapshotter>();
+
+    public IMounter Mounter => _services.GetRequiredService<IMounter>();
 
     public ILayerApplier Applier => _services.GetRequiredService<ILayerApplier>();
 

@@ -3,13 +3,16 @@ using Spectre.Console;
 namespace Containerd.Benchmarks;
 
 /// <summary>One run of the benchmarks: where it works, and what it has found so far.</summary>
-internal sealed class Bench(string repositoryRoot, int rounds) : IAsyncDisposable
+internal sealed class Bench(string repositoryRoot, int rounds, int snapshots) : IAsyncDisposable
 {
     private readonly List<ComparisonResult> _results = [];
 
     public string RepositoryRoot => repositoryRoot;
 
     public string OutputDirectory => Path.Join(repositoryRoot, "artifacts", "bench");
+
+    /// <summary>How many snapshots the fullest store has.</summary>
+    public int Snapshots => snapshots;
 
     public Workspace Workspace { get; } = new();
 

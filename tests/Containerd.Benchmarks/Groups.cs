@@ -8,6 +8,7 @@ internal static class Groups
     private static readonly Dictionary<string, Func<Bench, CancellationToken, Task>> Filled = new()
     {
         ["pull"] = PullComparisons.RunAsync,
+        ["snapshots"] = SnapshotComparisons.RunAsync,
     };
 
     /// <summary>Runs a group's comparisons; false where it has none.</summary>

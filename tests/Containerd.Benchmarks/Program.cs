@@ -29,16 +29,28 @@ rounds.Validators.Add(result =>
     if (result.GetValueOrDefault<int>() < 1)
         result.AddError("--rounds is at least 1.");
 });
-var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds };
+var snapshots = new Option<int>("--snapshots")
+{
+    Description = "How many snapshots the fullest store of the group 'snapshots' has.",
+    DefaultValueFactory = _ => 100_000,
+};
+snapshots.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() <= SnapshotComparisons.ReferenceSize)
+        result.AddError($"--snapshots is above {SnapshotComparisons.ReferenceSize}, which the fullest store is compared with.");
+});
+var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds, snapshots };
 command.SetAction((parsed, cancellationToken) =>
-    RunAsync(parsed.GetValue(groups) is { Length: > 0 } named ? named : Groups.Names, parsed.GetValue(rounds), parsed.GetValue(check), cancellationToken));
+    RunAsync(
+        parsed.GetValue(groups) is { Length: > 0 } named ? named : Groups.Names,
+        parsed.GetValue(rounds), parsed.GetValue(snapshots), parsed.GetValue(check), cancellationToken));
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
 
-async Task<int> RunAsync(string[] names, int count, bool mustReach, CancellationToken cancellationToken)
+async Task<int> RunAsync(string[] names, int count, int fullest, bool mustReach, CancellationToken cancellationToken)
 {
     DateTimeOffset started = TimeProvider.System.GetUtcNow();
     IReadOnlyList<ComparisonResult> results;
-    await using (var bench = new Bench(repository, count))
+    await using (var bench = new Bench(repository, count, fullest))
     {
         foreach (string name in names)
         {

@@ -13,6 +13,7 @@ public class ServiceCollectionTests : StoreTest
             .BuildServiceProvider();
         ISnapshotter snapshotter = services.GetRequiredService<ISnapshotter>();
         Assert.That(services.GetServices<ISnapshotter>(), Is.EqualTo(new[] { snapshotter }));
+        Assert.That(snapshotter, Is.InstanceOf<OverlaySnapshotter>().And.SameAs(services.GetRequiredService<LocalSnapshotter>()));
         Assert.That(services.GetRequiredService<IMounter>(), Is.InstanceOf<LinuxMounter>());
         Assert.That(await snapshotter.PrepareAsync("key"), Has.Count.EqualTo(1));
         await services.DisposeAsync();

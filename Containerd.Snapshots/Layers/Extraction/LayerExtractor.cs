@@ -147,7 +147,11 @@ internal sealed class LayerExtractor
                 if (replaced && made.Ok && _tree.IsOverlay)
                     Check(_tree.Attributes.MakeOpaque(handle), "mark as opaque", entry);
                 if (made.Exists)
+                {
                     _metadata.RemoveStaleXattrs(handle, entry);
+                    if (_tree.IsOverlay)
+                        Check(_tree.Attributes.UnmarkImplied(handle), "describe", entry);
+                }
                 _metadata.Apply(handle, entry, isDirectory: true);
                 Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
                 DirectoryRecord record = _tree.Directories.Meet(status, _path.Full);

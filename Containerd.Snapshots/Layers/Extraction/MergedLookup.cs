@@ -171,6 +171,20 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                 CopyUp.CopyAttributes(lower, handle, subject);
             else if (Interop.Files.SetPermissions(handle, 0x1ED /* 0755 */) is { Ok: false } failed)
                 throw failed.ToException("set the mode of", subject);
+            // A parent that the tree is given later may have it (S-4); the root tells that there are such directories at all.
+            if (lower is null && lowers.Count > 0)
+                Mark(handle, subject);
+        }
+    }
+
+    private void Mark(SafeFileHandle directory, string subject)
+    {
+        foreach (SafeFileHandle marked in (SafeFileHandle[])[directory, root])
+        {
+            Interop.FileResult result = overlay.MarkImplied(marked);
+            // Without the attribute the tree can only stay at the bottom, or be made on its parent at once.
+            if (!result.Ok && !result.Unsupported && !result.NotPermitted)
+                throw result.ToException("mark", subject);
         }
     }
 

@@ -9,6 +9,9 @@ internal sealed class OverlayAttributes(bool userXattr)
 
     private ReadOnlySpan<byte> Redirect => userXattr ? "user.overlay.redirect"u8 : "trusted.overlay.redirect"u8;
 
+    // Not overlayfs' own, but with its prefix: no mounted overlay shows it, no layer takes it along.
+    private ReadOnlySpan<byte> Implied => userXattr ? "user.overlay.containerd.implied"u8 : "trusted.overlay.containerd.implied"u8;
+
     private ReadOnlySpan<byte> Metacopy => userXattr ? "user.overlay.metacopy"u8 : "trusted.overlay.metacopy"u8;
 
     public static bool IsOverlay(ReadOnlySpan<byte> name) => name.StartsWith("trusted.overlay."u8) || name.StartsWith("user.overlay."u8);
@@ -23,6 +26,18 @@ internal sealed class OverlayAttributes(bool userXattr)
     public bool IsElsewhere(SafeFileHandle file) => Has(file, Redirect) || Has(file, Metacopy);
 
     public Interop.FileResult MakeOpaque(SafeFileHandle directory) => Interop.Xattr.Set(directory, Opaque, "y"u8);
+
+    /// <summary>Whether no entry of the layer describes the directory; of a root, whether that is so of any directory in it.</summary>
+    public bool IsImplied(SafeFileHandle directory) => Has(directory, Implied);
+
+    public Interop.FileResult MarkImplied(SafeFileHandle directory) => Interop.Xattr.Set(directory, Implied, "y"u8);
+
+    /// <summary>An entry describes the directory after all.</summary>
+    public Interop.FileResult UnmarkImplied(SafeFileHandle directory)
+    {
+        Interop.FileResult result = Interop.Xattr.Remove(directory, Implied);
+        return result.NoData || result.Unsupported ? Interop.FileResult.Success : result;
+    }
 
     // Too small a buffer (ERANGE) also says that it is there.
     private static bool Has(SafeFileHandle file, ReadOnlySpan<byte> name)

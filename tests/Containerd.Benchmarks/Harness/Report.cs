@@ -10,11 +10,17 @@ internal sealed record Report(string CommandLine, DateTimeOffset Started, int Ro
     private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>Every target that was not reached, in words.</summary>
-    public IEnumerable<string> Missed() =>
-        from comparison in Comparisons
-        from ratio in comparison.Ratios
-        where ratio.IsMissed
-        select $"{comparison.Group}: {comparison.Name}: {ratio.Ours} / {ratio.Peer} is {Number(ratio.Value)}, target {Number(ratio.Target)}";
+    public IEnumerable<string> Missed() => Comparisons.SelectMany(comparison =>
+    {
+        string where = $"{comparison.Group}: {comparison.Name}";
+        return (IEnumerable<string>)
+        [
+            .. comparison.Ratios.Where(ratio => ratio.IsMissed)
+                .Select(ratio => $"{where}: {ratio.Ours} / {ratio.Peer} is {Number(ratio.Value)}, target {Number(ratio.Target)}"),
+            .. comparison.Rates.Where(rate => rate.IsMissed)
+                .Select(rate => $"{where}: {rate.Side} reaches {Count(rate.PerSecond)} a second, target {Count(rate.Minimum)}"),
+        ];
+    });
 
     /// <summary>Every side that has no result.</summary>
     public IEnumerable<string> Failed() =>
@@ -50,20 +56,38 @@ internal sealed record Report(string CommandLine, DateTimeOffset Started, int Ro
         foreach (ComparisonResult comparison in Comparisons)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"\n## {comparison.Group}: {comparison.Name}\n");
-            text.AppendLine("| side | median s | min s | max s | MAD s | ours / it | target |");
-            text.AppendLine("|---|--:|--:|--:|--:|--:|--:|");
-            foreach (SideResult side in comparison.Sides)
-            {
-                Ratio? ratio = comparison.Ratios.FirstOrDefault(ratio => ratio.Peer == side.Name);
-                Statistics? statistics = side.Statistics;
-                text.AppendLine(CultureInfo.InvariantCulture,
-                    $"| {side.Name} | {Number(statistics?.Median)} | {Number(statistics?.Minimum)} | {Number(statistics?.Maximum)} | {Number(statistics?.MedianAbsoluteDeviation)} | {Number(ratio?.Value)} | {(ratio?.Target is { } target ? $"≤ {Number(target)}{(ratio.IsMissed ? " **missed**" : "")}" : "")} |");
-            }
+            AppendTable(text, comparison);
         }
         foreach (string failure in Failed())
             text.AppendLine(CultureInfo.InvariantCulture, $"\nNo result: {failure}");
         return text.ToString();
     }
+
+    private static void AppendTable(StringBuilder text, ComparisonResult comparison)
+    {
+        bool hasRates = comparison.Rates.Count > 0;
+        text.AppendLine($"| side |{(hasRates ? " per s | at least |" : "")} median s | min s | max s | MAD s | ours / it | target |");
+        text.AppendLine($"|---|{(hasRates ? "--:|--:|" : "")}--:|--:|--:|--:|--:|--:|");
+        foreach (SideResult side in comparison.Sides)
+        {
+            Rate? rate = comparison.Rates.FirstOrDefault(rate => rate.Side == side.Name);
+            Ratio? ratio = comparison.Ratios.FirstOrDefault(ratio => ratio.Peer == side.Name);
+            Statistics? statistics = side.Statistics;
+            string?[] cells =
+            [
+                side.Name,
+                .. hasRates ? [Count(rate?.PerSecond), rate?.Minimum is { } minimum ? Count(minimum) + Mark(rate.IsMissed) : ""] : (string[])[],
+                Number(statistics?.Median), Number(statistics?.Minimum), Number(statistics?.Maximum), Number(statistics?.MedianAbsoluteDeviation),
+                Number(ratio?.Value),
+                ratio?.Target is { } target ? $"≤ {Number(target)}{Mark(ratio.IsMissed)}" : "",
+            ];
+            text.AppendLine($"| {string.Join(" | ", cells)} |");
+        }
+    }
+
+    private static string Mark(bool isMissed) => isMissed ? " **missed**" : "";
+
+    private static string Count(double? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "–";
 
     private static string Number(double? value) => value?.ToString("F3", CultureInfo.InvariantCulture) ?? "–";
 }

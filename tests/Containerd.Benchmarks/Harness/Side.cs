@@ -8,6 +8,12 @@ internal sealed record Side(string Name)
 
     public required Func<CancellationToken, Task> Run { get; init; }
 
+    /// <summary>How many operations one <see cref="Run"/> makes; null where it is one piece of work, of which a rate says nothing.</summary>
+    public int? Operations { get; init; }
+
+    /// <summary>The lowest rate that is good enough, in operations a second; null where none is set.</summary>
+    public double? MinimumRate { get; init; }
+
     /// <summary>Throws unless <see cref="Run"/> did all of the work: a side that does nothing is the fastest.</summary>
     public Func<CancellationToken, Task> Verify { get; init; } = _ => Task.CompletedTask;
 

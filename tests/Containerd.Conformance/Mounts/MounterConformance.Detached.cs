@@ -9,15 +9,16 @@ public abstract partial class MounterConformance
         Mount mount = NewOverlay().ToMount();
         if (RefusesToDetach(mount))
             return;
-        string table = File.ReadAllText("/proc/self/mountinfo");
+        IReadOnlyList<string> table = SeenMounts();
         IDetachedMount tree = Mounter.MountDetached([mount]);
         string path = tree.Path;
         Assert.That(File.ReadAllText(Path.Join(path, "both")), Is.EqualTo("top"));
         File.WriteAllText(Path.Join(path, "new"), "");
-        Assert.That(File.ReadAllText("/proc/self/mountinfo"), Is.EqualTo(table));
+        Assert.That(SeenMounts(), Is.EqualTo(table));
         tree.Dispose();
         tree.Dispose();
         Assert.That(() => tree.Path, Throws.InstanceOf<ObjectDisposedException>());
+        AssertNothingTemporary();
         Assert.That(File.Exists(Path.Join(_directory, "upper/new")), "disposing deletes nothing");
     }
 
@@ -32,10 +33,11 @@ public abstract partial class MounterConformance
             file = File.Create(Path.Join(tree.Path, "file"));
         using (file)
             Assert.That(() => file.WriteByte(1), Throws.Nothing);
+        AssertNothingTemporary();
     }
 
     /// <summary>Several mounts make one detached tree.</summary>
-    [Test, RequiresKernel(6, 15)]
+    [Test]
     public void DetachedTreeOfSeveralMounts()
     {
         string root = NewDirectory("root"), data = NewDirectory("data", "file");
@@ -46,6 +48,23 @@ public abstract partial class MounterConformance
         Assert.That(File.Exists(Path.Join(tree.Path, "mnt/file")));
         Assert.That(File.Exists(Path.Join(root, "mnt/file")), Is.False);
         AssertReadOnly(tree.Path);
+        tree.Dispose();
+        AssertNothingTemporary();
+    }
+
+    /// <summary>A detached tree can be the source of a bind.</summary>
+    [Test, RequiresKernel(6, 15)]
+    public void DetachedTreeIsBound()
+    {
+        if (RefusesToDetach(Tmpfs()))
+            return;
+        string target = NewDirectory("target");
+        using (IDetachedMount tree = Mounter.MountDetached([Tmpfs()]))
+        {
+            File.WriteAllText(Path.Join(tree.Path, "file"), "");
+            Mounter.Mount([Mount.Bind(tree.Path)], target);
+        }
+        Assert.That(File.Exists(Path.Join(target, "file")));
     }
 
     /// <summary>A detached tree that cannot be made leaves nothing, and its root comes first.</summary>
@@ -55,11 +74,21 @@ public abstract partial class MounterConformance
         string root = NewDirectory("root");
         if (RefusesToDetach(Mount.Bind(root)))
             return;
-        string table = File.ReadAllText("/proc/self/mountinfo");
+        IReadOnlyList<string> table = SeenMounts();
         Assert.That(KindOf(() => Mounter.MountDetached([Mount.Bind(root), Tmpfs() with { Target = "missing" }])), Is.EqualTo(ErrorKind.NotFound));
         Assert.That(KindOf(() => Mounter.MountDetached([Tmpfs() with { Target = "mnt" }])), Is.EqualTo(ErrorKind.InvalidArgument));
         Assert.That(() => Mounter.MountDetached([]), Throws.InstanceOf<ArgumentException>());
-        Assert.That(File.ReadAllText("/proc/self/mountinfo"), Is.EqualTo(table));
+        Assert.That(SeenMounts(), Is.EqualTo(table));
+        AssertNothingTemporary();
+    }
+
+    private void AssertNothingTemporary()
+    {
+        if (TemporaryDirectory is not null && Directory.Exists(TemporaryDirectory))
+        {
+            Assert.That(MountsBeneath(TemporaryDirectory), Is.EqualTo(new[] { TemporaryDirectory }).Or.Empty);
+            Assert.That(Directory.EnumerateDirectories(TemporaryDirectory), Is.Empty);
+        }
     }
 
     private bool RefusesToDetach(Mount mount)

@@ -124,7 +124,7 @@ public abstract partial class MounterConformance
     [Test]
     public void OverlayTakesAnyCharacterInItsPaths()
     {
-        const string Odd = "a:b,c\\d \"e\" f";
+        const string Odd = "a:b,c\\d \"e\" f\nä語\t=";
         string lower = NewDirectory($"{Odd}/lower,:", "low"), other = NewDirectory($"{Odd}/other", "other"), target = NewDirectory("target");
         var overlay = new OverlayMount
         {
@@ -136,6 +136,13 @@ public abstract partial class MounterConformance
         File.WriteAllText(Path.Join(target, "new"), "");
         Assert.That(File.Exists(Path.Join(target, "low")) && File.Exists(Path.Join(target, "other")));
         Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
+
+        string odd = NewDirectory($"{Odd}/target");
+        Mounter.Mount([Mount.Bind(lower, readOnly: true)], odd);
+        Assert.That(File.Exists(Path.Join(odd, "low")));
+        AssertReadOnly(odd);
+        Mounter.Unmount(NewDirectory(Odd), UnmountOptions.Recursive);
+        Assert.That(File.Exists(Path.Join(odd, "low")), Is.False);
     }
 
     /// <summary>Mounts with targets assemble one tree.</summary>
@@ -206,16 +213,16 @@ public abstract partial class MounterConformance
         Assert.That(MountsBeneath(target), Is.Empty);
     }
 
-    private OverlayMount NewOverlay()
+    private OverlayMount NewOverlay(string parent = "")
     {
-        string top = NewDirectory("top", "topmost"), bottom = NewDirectory("bottom", "below");
+        string top = NewDirectory(parent + "top", "topmost"), bottom = NewDirectory(parent + "bottom", "below");
         File.WriteAllText(Path.Join(top, "both"), "top");
         File.WriteAllText(Path.Join(bottom, "both"), "bottom");
         return new OverlayMount
         {
             LowerDirectories = ImmutableArray.Create(top, bottom),
-            UpperDirectory = NewDirectory("upper"),
-            WorkDirectory = NewDirectory("work"),
+            UpperDirectory = NewDirectory(parent + "upper"),
+            WorkDirectory = NewDirectory(parent + "work"),
         };
     }
 }

@@ -46,6 +46,23 @@ public abstract partial class MounterConformance
         Assert.That(MountsBeneath(target), Is.Empty);
     }
 
+    /// <summary>Recursively also what is hidden goes: beneath mounts that others cover.</summary>
+    [Test]
+    public void RecursiveUnmountTakesWhatIsCovered()
+    {
+        string target = NewDirectory("target");
+        for (int i = 0; i < 3; i++)
+        {
+            Mounter.Mount([Tmpfs()], target);
+            Mounter.Mount([Tmpfs()], NewDirectory("target/inner"));
+            Mounter.Mount([Tmpfs()], NewDirectory("target/inner"));
+            Mounter.Mount([Tmpfs()], NewDirectory("target/inner/deep"));
+        }
+        Assert.That(MountsBeneath(target), Has.Count.EqualTo(12));
+        Mounter.Unmount(target, UnmountOptions.Recursive);
+        Assert.That(MountsBeneath(target), Is.Empty);
+    }
+
     /// <summary>A symbolic link is not followed: what it names stays mounted.</summary>
     [Test]
     public void UnmountDoesNotFollowALink()

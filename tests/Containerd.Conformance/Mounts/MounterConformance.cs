@@ -18,6 +18,9 @@ public abstract partial class MounterConformance
     /// <summary>Whether <see cref="IMounter.MountDetached"/> works here; where not, it has to say <see cref="ErrorKind.NotSupported"/>.</summary>
     protected virtual bool CanDetach => true;
 
+    /// <summary>Where the mounter mounts what the kernel cannot detach, beneath the test's directory; null where detached trees are in no mount table at all.</summary>
+    protected virtual string? TemporaryDirectory => null;
+
     /// <summary>Makes the mounter under test.</summary>
     protected abstract IMounter CreateMounter();
 
@@ -58,6 +61,12 @@ public abstract partial class MounterConformance
         [.. File.ReadLines("/proc/self/mountinfo")
             .Select(line => line.Split(' ')[4].Replace("\\040", " ", StringComparison.Ordinal))
             .Where(point => point == path || point.StartsWith(path + "/", StringComparison.Ordinal))];
+
+    private IReadOnlyList<string> SeenMounts()
+    {
+        IReadOnlyList<string> temporary = TemporaryDirectory is null ? [] : MountsBeneath(TemporaryDirectory);
+        return [.. File.ReadLines("/proc/self/mountinfo").Where(line => !temporary.Contains(line.Split(' ')[4]))];
+    }
 
     private static Mount Tmpfs(params string[] options) => new() { Type = "tmpfs", Source = "tmpfs", Options = [.. options] };
 

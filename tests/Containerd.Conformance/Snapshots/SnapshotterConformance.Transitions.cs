@@ -106,7 +106,10 @@ public abstract partial class SnapshotterConformance
         Assert.That(await KindOf(Snapshotter.CommitAsync("new", "view")), Is.EqualTo(ErrorKind.FailedPrecondition));
         Assert.That(await KindOf(Snapshotter.CommitAsync("new", "layer")), Is.EqualTo(ErrorKind.FailedPrecondition));
         Assert.That(await KindOf(Snapshotter.CommitAsync("new", "active", new() { Parent = "other" })), Is.EqualTo(ErrorKind.InvalidArgument));
-        await Snapshotter.CommitAsync("new", "active", new() { Parent = "layer" });
+        SnapshotInfo active = await Snapshotter.GetAsync("active");
+        SnapshotInfo committed = await Snapshotter.CommitAsync("new", "active", new() { Parent = "layer" });
+        Assert.That((committed.Kind, committed.Parent), Is.EqualTo((SnapshotKind.Committed, "layer")));
+        Assert.That(committed.CreatedAt, Is.GreaterThanOrEqualTo(active.CreatedAt).And.EqualTo(committed.UpdatedAt), "the time of the commit");
         Assert.That(await KindOf(Snapshotter.CommitAsync("again", "active")), Is.EqualTo(ErrorKind.NotFound), "a commit is made once");
     }
 
@@ -138,7 +141,12 @@ public abstract partial class SnapshotterConformance
 
         Assert.That(await KindOf(Snapshotter.RemoveAsync("middle")), Is.EqualTo(ErrorKind.FailedPrecondition));
         await Snapshotter.RemoveAsync("view");
+        await Snapshotter.PrepareAsync("view", "middle");
+        Assert.That((await Snapshotter.GetAsync("view")).Kind, Is.EqualTo(SnapshotKind.Active));
+        Assert.That(await KindOf(Snapshotter.RemoveAsync("middle")), Is.EqualTo(ErrorKind.FailedPrecondition));
+        await Snapshotter.RemoveAsync("view");
         await Snapshotter.RemoveAsync("middle");
+        Assert.That(await KindOf(Snapshotter.PrepareAsync("view", "middle")), Is.EqualTo(ErrorKind.NotFound));
         await Snapshotter.RemoveAsync("base");
 
         await CommitLayerAsync("base", null, root => Write(root, "new", "3"));
@@ -259,6 +267,15 @@ public abstract partial class SnapshotterConformance
         Assert.That(async () => await Snapshotter.PrepareAsync("x", cancellationToken: cancelled), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(async () => await Snapshotter.CommitAsync("name", "active", cancellationToken: cancelled), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(async () => await Snapshotter.RemoveAsync("active", cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.ViewAsync("x", cancellationToken: cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.AdoptAsync("x", null, Digest.Sha256("layer"u8), cancellationToken: cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.UpdateAsync("active", LabelUpdate.Set("a", "b"), cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.UsageAsync("active", cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.MountsAsync("active", cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.FindAsync("active", cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await Snapshotter.CleanupAsync(cancelled), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => { await foreach (SnapshotInfo _ in Snapshotter.ListAsync(cancellationToken: cancelled)) { } }, Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((await Snapshotter.GetAsync("active")).Labels, Is.Empty);
         Assert.That(await Snapshotter.FindAsync("x"), Is.Null);
         Assert.That((await Snapshotter.GetAsync("active")).Kind, Is.EqualTo(SnapshotKind.Active));
     }
@@ -277,12 +294,16 @@ public abstract partial class SnapshotterConformance
         Assert.That(await Snapshotter.MountsAsync("active"), Is.EqualTo(mounts));
     }
 
-    /// <summary>Closing twice is closing once.</summary>
+    /// <summary>Closing twice is closing once, in whatever way (S-10).</summary>
     [Test]
     public async Task CloseTwice()
     {
+        await Snapshotter.PrepareAsync("active");
         await CloseAsync(Snapshotter);
         await CloseAsync(Snapshotter);
+        (Snapshotter as IDisposable)?.Dispose();
+        await ReopenAsync();
+        Assert.That(await Snapshotter.FindAsync("active"), Is.Not.Null);
     }
 
     // Labels are a dictionary, of which records compare the reference.

@@ -1,10 +1,11 @@
+using System.Diagnostics;
 using System.Runtime.Versioning;
 
 namespace Containerd.Conformance;
 
 /// <summary>
 /// What every <see cref="ISnapshotter"/> does: containerd's own suite (core/snapshots/testsuite), under its names, and the rules of
-/// containerd's metadata store. Subclass it, say how one is made and what mounts its mounts, and add <see cref="RequiresRootAttribute"/>.
+/// containerd's metadata store. Subclass it, say how one is made, what mounts its mounts and what applies layers to them, and add <see cref="RequiresRootAttribute"/>.
 /// </summary>
 /// <remarks>Each test has a store of its own. Mounts are made detached, or in a directory of the test; what is left mounted there is a failure.</remarks>
 [TestFixture, UnsupportedOSPlatform("windows")]
@@ -25,11 +26,29 @@ public abstract partial class SnapshotterConformance
     /// <summary>Makes the mounter.</summary>
     protected abstract IMounter CreateMounter();
 
+    /// <summary>Makes what applies layers to the snapshotter's mounts, in the form that they need.</summary>
+    protected abstract ILayerApplier CreateApplier();
+
+    /// <summary>Where each test makes its directory: on a file system that the snapshotter works on.</summary>
+    protected virtual string ParentDirectory => Path.GetTempPath();
+
+    /// <summary>
+    /// Looks into the store after each test, when it has been cleaned up: there should be the trees of its snapshots, undamaged, and nothing else. By default nobody looks.
+    /// </summary>
+    /// <param name="snapshotter">The snapshotter.</param>
+    protected virtual Task CheckStoreAsync(ISnapshotter snapshotter) => Task.CompletedTask;
+
+    /// <summary>Deletes a test's directory with the store in it, which is closed.</summary>
+    /// <param name="directory">The directory.</param>
+    protected virtual void DeleteDirectory(string directory) => Directory.Delete(directory, recursive: true);
+
     /// <summary>Makes the store.</summary>
     [SetUp]
     public async Task SetUpSnapshotter()
     {
-        _directory = Directory.CreateTempSubdirectory("snapshotter-").FullName;
+        // Others have to get as far as the mounts: users of ID maps.
+        _directory = Directory.CreateDirectory(
+            Path.Join(ParentDirectory, $"snapshotter-{Guid.NewGuid():N}"), (UnixFileMode)0x1ED).FullName; // 0755
         Mounter = CreateMounter();
         Snapshotter = await CreateAsync(Root);
     }
@@ -38,10 +57,21 @@ public abstract partial class SnapshotterConformance
     [TearDown]
     public async Task TearDownSnapshotter()
     {
-        if (Snapshotter is not null)
-            await CloseAsync(Snapshotter);
-        Mounter.Unmount(_directory, UnmountOptions.Recursive | UnmountOptions.Lazy);
-        Directory.Delete(_directory, recursive: true);
+        try
+        {
+            if (Snapshotter is not null)
+            {
+                await Snapshotter.CleanupAsync();
+                await CheckStoreAsync(Snapshotter);
+            }
+        }
+        finally
+        {
+            if (Snapshotter is not null)
+                await CloseAsync(Snapshotter);
+            Mounter.Unmount(_directory, UnmountOptions.Recursive | UnmountOptions.Lazy);
+            DeleteDirectory(_directory);
+        }
     }
 
     /// <summary>The store's directory.</summary>
@@ -114,6 +144,28 @@ public abstract partial class SnapshotterConformance
                 .Select(path => Directory.Exists(path) ? $"{Path.GetRelativePath(root, path)}/" : $"{Path.GetRelativePath(root, path)}={File.ReadAllText(path)}")
                 .Order(StringComparer.Ordinal)]);
         return content;
+    }
+
+    /// <summary>Applies a layer to a tree.</summary>
+    /// <param name="layer">The archive.</param>
+    /// <param name="mounts">The tree.</param>
+    protected async Task<LayerApplyResult> ApplyAsync(TarBuilder layer, IReadOnlyList<Mount> mounts)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        byte[] archive = layer.ToArray();
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256(archive), Size = archive.Length };
+        using var content = new MemoryStream(archive);
+        return await CreateApplier().ApplyAsync(descriptor, content, mounts);
+    }
+
+    private static string Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, $"{program} {string.Join(' ', arguments)}: {error.Result}");
+        return output.Trim();
     }
 
     private static void Write(string root, string file, string content)

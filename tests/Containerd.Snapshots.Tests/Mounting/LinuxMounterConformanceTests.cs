@@ -2,13 +2,25 @@ using Containerd.Conformance;
 
 namespace Containerd.Snapshots;
 
-[TestFixture(MountApi.Auto)]
-[TestFixture(MountApi.Descriptor)]
-[TestFixture(MountApi.Mount2)]
+[TestFixture(MountApi.Auto, false)]
+[TestFixture(MountApi.Descriptor, false)]
+[TestFixture(MountApi.Mount2, false)]
+[TestFixture(MountApi.Auto, true)]
+[TestFixture(MountApi.Mount2, true)]
 [RequiresRoot, RequiresFileSystem("overlay")]
-public class LinuxMounterConformanceTests(MountApi api) : MounterConformance
+public class LinuxMounterConformanceTests(MountApi api, bool olderKernel) : MounterConformance
 {
-    protected override bool CanDetach => api != MountApi.Mount2;
+    protected override string? TemporaryDirectory => NewDirectory("temporary");
 
-    protected override IMounter CreateMounter() => new LinuxMounter(new LinuxMounterOptions { Api = api, BusyTimeout = TimeSpan.FromSeconds(1) });
+    protected override IMounter CreateMounter() => new LinuxMounter(new LinuxMounterOptions
+    {
+        Api = api,
+        BusyTimeout = TimeSpan.FromSeconds(1),
+        TemporaryDirectory = TemporaryDirectory,
+    })
+    {
+        Limits = olderKernel
+            ? new() { NewestOverlayForm = OverlayForm.OneValue, AttachesLayers = true, AttachesTrees = true, ConfiguresLoopsInSteps = true }
+            : KernelLimits.None,
+    };
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Containerd.Conformance;
 
 namespace Containerd.Snapshots;
@@ -50,7 +51,7 @@ public class LinuxMounterTests
     [TestCase("OneValue", 8, 120)]
     public void Older_kernels_are_told_the_layers_in_older_forms(string form, int layers, int padding)
     {
-        var mounter = new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = Enum.Parse<OverlayForm>(form) };
+        var mounter = new LinuxMounter(new() { Api = MountApi.Descriptor }) { Limits = new() { NewestOverlayForm = Enum.Parse<OverlayForm>(form) } };
         OverlayMount overlay = NewOverlay(layers, new string('x', padding));
         using IDetachedMount tree = mounter.MountDetached([overlay.ToMount()]);
         Assert.That(Directory.GetFiles(tree.Path), Has.Length.EqualTo(layers));
@@ -67,10 +68,10 @@ public class LinuxMounterTests
         foreach (Mount mount in new[] { manyLayers, longSource })
         {
             ContainerdException failure = Assert.Throws<ContainerdException>(
-                () => new LinuxMounter(new() { Api = MountApi.Descriptor }) { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target))!;
+                () => new LinuxMounter(new() { Api = MountApi.Descriptor }) { Limits = new() { NewestOverlayForm = OverlayForm.OneValue } }.Mount([mount], target))!;
             Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
             Assert.That(MountTable.Read().At(target), Is.Empty);
-            new LinuxMounter { NewestOverlayForm = OverlayForm.OneValue }.Mount([mount], target);
+            new LinuxMounter { Limits = new() { NewestOverlayForm = OverlayForm.OneValue } }.Mount([mount], target);
             Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
             new LinuxMounter().Unmount(target);
         }
@@ -85,23 +86,21 @@ public class LinuxMounterTests
         Assert.That(failure.Errno, Is.EqualTo(22));
     }
 
-    [TestCase("loop")]
-    [TestCase("loop=/dev/loop0")]
-    [TestCase("uidmap=0:1000:1")]
-    [TestCase("X-containerd.mkdir.path=/a")]
-    public void What_this_version_lacks_is_refused_before_anything_is_mounted(string option)
+    [TestCase("loop=/dev/loop0", ErrorKind.NotSupported)]
+    [TestCase("X-containerd.mkdir.path=/a", ErrorKind.NotSupported)]
+    [TestCase("direct-io", ErrorKind.InvalidArgument)]
+    public void What_cannot_be_is_refused_before_anything_is_mounted(string option, ErrorKind kind)
     {
         Mount[] mounts = [new() { Type = "tmpfs", Source = "tmpfs" }, new() { Type = "ext4", Source = "image", Options = [option] }];
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter().Mount(mounts, _directory))!;
-        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(failure.Kind, Is.EqualTo(kind));
         Assert.That(MountTable.Read().At(_directory), Is.Empty);
     }
 
-    [TestCase("fuse.sshfs")]
-    [TestCase("format/overlay")]
-    public void Types_that_need_another_program_are_refused(string type) =>
+    [Test]
+    public void Types_that_have_to_be_transformed_are_refused() =>
         Assert.That(
-            () => new LinuxMounter().MountDetached([new Mount { Type = type, Source = "x" }]),
+            () => new LinuxMounter().MountDetached([new Mount { Type = "format/overlay", Source = "x" }]),
             Throws.InstanceOf<ContainerdException>().With.Property(nameof(ContainerdException.Kind)).EqualTo(ErrorKind.NotSupported));
 
     [Test]
@@ -150,5 +149,85 @@ public class LinuxMounterTests
             UpperDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-upper")).FullName,
             WorkDirectory = Directory.CreateDirectory(Path.Join(_directory, $"{padding}-work")).FullName,
         };
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void Flags_that_a_user_namespace_locks_stay(MountApi api)
+    {
+        string source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", "noexec", "noatime"] }], source);
+        string output = RunInUserNamespace("restrict", source, target, api.ToString());
+        Assert.That(output.Trim().Split(','), Is.SupersetOf(new[] { "ro", "nosuid", "nodev", "noexec", "noatime" }));
+    }
+
+    [TestCase("10", "65534 65534"), RequiresKernel(6, 15)]
+    [TestCase("0", "ResourceExhausted")]
+    public void Ids_are_mapped_in_a_user_namespace_too_where_that_may_make_another(string limit, string expected)
+    {
+        string output = RunInUserNamespace("map", _directory, limit);
+        Assert.That(output, Does.StartWith(expected));
+        if (limit == "0")
+            Assert.That(output, Does.Contain("user.max_user_namespaces"));
+    }
+
+    private static string RunInUserNamespace(params string[] arguments)
+    {
+        using Process child = Process.Start(new ProcessStartInfo(
+            "unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        string output = child.StandardOutput.ReadToEnd(), error = child.StandardError.ReadToEnd();
+        child.WaitForExit();
+        Assert.That(child.ExitCode, Is.Zero, error);
+        return output;
+    }
+
+    [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("fusermount3"), RequiresFileSystem("fuse")]
+    public void A_fuse_mount_goes_by_the_helper_too()
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        new LinuxMounter().Mount([NewOverlay(1, "x").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
+        Assert.That(FuseUnmounting.IsFuse(target));
+        Assert.That(FuseUnmounting.IsFuse(_directory), Is.False);
+        Assert.That(FuseUnmounting.Unmount(target, lazily: false), Is.Null);
+        Assert.That(MountTable.Read().At(target), Is.Empty);
+        Assert.That(FuseUnmounting.Unmount(target, lazily: true), Does.Contain("fusermount"));
+    }
+
+    [Test]
+    public void A_missing_helper_is_named_with_its_package()
+    {
+        Assert.That(HelperProgram.Find("mount.no-such-helper"), Is.Null);
+        var helper = new FuseHelper(["mount.no-such-helper"], "x");
+        MountRequest request = MountRequest.ParseAll([new Mount { Type = "fuse.x", Source = "x" }])[0];
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => helper.Mount(request, _directory))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(failure.Message, Does.Contain("fuse3"));
+    }
+
+    [Test]
+    public void A_helper_that_takes_too_long_is_killed_and_what_it_says_is_bounded()
+    {
+        (int? exitCode, string error) = HelperProgram.Run("/bin/sh", ["-c", "yes no | head -c 1000000 >&2; sleep 60"], TimeSpan.FromSeconds(1));
+        Assert.That(exitCode, Is.Null);
+        Assert.That(error, Has.Length.InRange(1000, 2100));
+    }
+
+    [Test, RequiresFileSystem("squashfs"), RequiresProgram("mksquashfs")]
+    public void A_squashfs_image_is_mounted()
+    {
+        string content = Directory.CreateDirectory(Path.Join(_directory, "content")).FullName, image = Path.Join(_directory, "image");
+        File.WriteAllText(Path.Join(content, "file"), "");
+        using Process tool = Process.Start(new ProcessStartInfo("mksquashfs", [content, image, "-quiet", "-no-progress"]))!;
+        tool.WaitForExit();
+        foreach (MountApi api in Enum.GetValues<MountApi>())
+        {
+            using IDetachedMount tree = new LinuxMounter(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") })
+                .MountDetached([new Mount { Type = "squashfs", Source = image, Options = ["loop"] }]);
+            Assert.That(File.Exists(Path.Join(tree.Path, "file")));
+        }
     }
 }

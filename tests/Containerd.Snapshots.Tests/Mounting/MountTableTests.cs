@@ -13,7 +13,7 @@ public class MountTableTests
 
     [Test]
     public void Lines_are_parsed_with_any_number_of_optional_fields() =>
-        Assert.That(MountTable.Parse(Lines).Entries[2], Is.EqualTo(new MountTableEntry(31, 30, @"/mnt/a b\c", "overlay")));
+        Assert.That(MountTable.Parse(Lines).Entries[2], Is.EqualTo(new MountTableEntry(31, 30, @"/mnt/a b\c", "overlay", false)));
 
     [Test]
     public void Mounts_at_a_path_come_deepest_and_latest_first() =>

@@ -1,0 +1,156 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
+
+namespace Containerd.Snapshots;
+
+/// <summary>
+/// Fits a layer that was applied with nothing beneath onto its parent: directories that no entry of the layer describes take after what the parent has in their place.
+/// Otherwise they would hide it behind the defaults they were made with (the fault U-5 tells of).
+/// </summary>
+/// <remarks>The marks stay, unseen through an overlay: the same may have to be done again, for another parent, when the commit fails.</remarks>
+internal static class ImpliedDirectories
+{
+    private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
+
+    /// <summary>Adapts a tree to the trees beneath.</summary>
+    /// <param name="files">The tree.</param>
+    /// <param name="parents">The trees beneath, topmost first.</param>
+    /// <param name="attributes">How overlayfs marks files.</param>
+    /// <param name="cancellationToken">Stops between two directories.</param>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of an implied directory.</exception>
+    public static void Adapt(string files, IReadOnlyList<string> parents, OverlayAttributes attributes, CancellationToken cancellationToken)
+    {
+        var lowers = new List<SafeFileHandle>();
+        SafeFileHandle root = Open(files);
+        try
+        {
+            foreach (string parent in parents)
+                lowers.Add(Open(parent));
+            TakeAfter(root, lowers[0], files);
+            if (attributes.IsImplied(root))
+                new Walk(files, attributes, cancellationToken).Visit(root, lowers, "");
+        }
+        finally
+        {
+            root.Dispose();
+            lowers.ForEach(lower => lower.Dispose());
+        }
+    }
+
+    private static SafeFileHandle Open(string path) =>
+        Sys.TryOpen(null, path, Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening the tree", path, errno);
+
+    private static void TakeAfter(SafeFileHandle directory, SafeFileHandle example, string subject) => CopyUp.CopyAttributes(example, directory, subject);
+
+    private sealed class Walk(string files, OverlayAttributes attributes, CancellationToken cancellationToken)
+    {
+        private readonly Stack<Level> _levels = [];
+
+        private sealed record Level(SafeFileHandle Directory, List<SafeFileHandle> Lowers, string Path, Queue<byte[]> Children, bool Owns);
+
+        public void Visit(SafeFileHandle root, List<SafeFileHandle> lowers, string path)
+        {
+            _levels.Push(new Level(root, lowers, path, ChildrenOf(root), Owns: false));
+            try
+            {
+                while (_levels.TryPeek(out Level? level))
+                {
+                    if (level.Children.TryDequeue(out byte[]? name))
+                        Enter(level, name);
+                    else
+                        Close(_levels.Pop());
+                }
+            }
+            finally
+            {
+                foreach (Level level in _levels)
+                    Close(level);
+            }
+        }
+
+        private void Enter(Level parent, byte[] name)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            string path = $"{parent.Path}/{Encoding.UTF8.GetString(name.AsSpan(..^1))}";
+            SafeFileHandle directory = Sys.TryOpenConfined(parent.Directory, name, Sys.ReadDirectoryOnly, Confined, out int errno) ?? throw Failure("Opening", files + path, errno);
+            var lowers = new List<SafeFileHandle>();
+            try
+            {
+                bool isImplied = attributes.IsImplied(directory);
+                if (!attributes.IsOpaque(directory))
+                    OpenLowers(parent.Lowers, name, lowers, isImplied, path);
+                if (isImplied && lowers.Count > 0)
+                    TakeAfter(directory, lowers[0], files + path);
+                _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), Owns: true));
+            }
+            catch
+            {
+                directory.Dispose();
+                lowers.ForEach(lower => lower.Dispose());
+                throw;
+            }
+        }
+
+        // What the overlay of the parents would merge: down to the first that hides what lies further below.
+        private void OpenLowers(List<SafeFileHandle> parents, byte[] name, List<SafeFileHandle> lowers, bool isImplied, string path)
+        {
+            foreach (SafeFileHandle parent in parents)
+            {
+                SafeFileHandle? lower = Sys.TryOpenConfined(parent, name, Sys.ReadDirectoryOnly, Confined, out int errno);
+                if (lower is not null)
+                {
+                    lowers.Add(lower);
+                    if (attributes.IsElsewhere(lower))
+                    {
+                        throw new ContainerdException(
+                            ErrorKind.FailedPrecondition,
+                            $"Putting a layer onto its parent: the parent renamed the directory '{Excerpt.Of(path)}' (redirect_dir), which only a mounted overlay resolves. Prepare on the parent and apply the layer there.")
+                        { Subject = path };
+                    }
+                    if (attributes.IsOpaque(lower))
+                        return;
+                    continue;
+                }
+                if (errno == ENOENT)
+                    continue;
+                if (errno is not (ENOTDIR or ELOOP))
+                    throw Failure("Opening the parent's", path, errno);
+                int statusErrno = Sys.Status(parent, name, out EntryStatus status);
+                if (statusErrno != 0)
+                    throw Failure("Looking at the parent's", path, statusErrno);
+                // A link leads an archive's entries elsewhere, a file stops them: both only an applier that sees the parent can do.
+                if (isImplied && lowers.Count == 0 && !status.IsWhiteout)
+                {
+                    throw new ContainerdException(
+                        ErrorKind.FailedPrecondition,
+                        $"Putting a layer onto its parent: the layer has entries in '{Excerpt.Of(path)}' but does not describe it, and in the parent that is no directory. Prepare on the parent and apply the layer there.")
+                    { Subject = path };
+                }
+                return;
+            }
+        }
+
+        private Queue<byte[]> ChildrenOf(SafeFileHandle directory)
+        {
+            var children = new Queue<byte[]>();
+            DirectoryListing.Visit(directory, files, (name, type) =>
+            {
+                if (type == DirectoryListing.DirectoryType
+                    || (type == DirectoryListing.UnknownType && Sys.Status(directory, name, out EntryStatus status) == 0 && status.IsDirectory))
+                {
+                    children.Enqueue(name.ToArray());
+                }
+            });
+            return children;
+        }
+
+        private static void Close(Level level)
+        {
+            if (!level.Owns)
+                return;
+            level.Directory.Dispose();
+            level.Lowers.ForEach(lower => lower.Dispose());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+
+namespace Containerd.Snapshots;
+
+// What lies beneath this store and belongs to others (L-8), and views of a store that is only read.
+public abstract partial class LocalSnapshotter
+{
+    private readonly ConcurrentDictionary<string, MemoryView> _views = new(StringComparer.Ordinal);
+
+    private sealed record MemoryView(SnapshotInfo Info, IReadOnlyList<Mount> Mounts);
+
+    private SnapshotRecord? FindAdditional(string name)
+    {
+        foreach (AdditionalStore store in _additional)
+        {
+            if (store.Find(name) is { } found)
+                return Resolved(store, found);
+        }
+        return null;
+    }
+
+    private bool IsAdditional(string name) => _additional.Exists(store => store.Find(name) is not null);
+
+    /// <summary>
+    /// The chain of a parent that only another store has, topmost first; empty where there is no parent, it is this store's, or nobody's. Also of one that is
+    /// borrowed already: it may be given back before it is used.
+    /// </summary>
+    private List<SnapshotRecord> BorrowableChain(string? parent)
+    {
+        if (parent is null || _additional.Count == 0 || FindRecord(parent) is { IsBorrowed: false })
+            return [];
+        foreach (AdditionalStore store in _additional)
+        {
+            if (store.FindChain(parent) is { Count: > 0 } chain)
+                return chain.ConvertAll(record => Resolved(store, record));
+        }
+        return [];
+    }
+
+    // Its trees lie in that store, seen from here.
+    private static SnapshotRecord Resolved(AdditionalStore store, SnapshotRecord record) =>
+        record with { Tree = record.Tree is { } tree ? tree with { Place = tree.Place ?? store.Path, IsForeign = true } : null };
+
+    /// <summary>Makes rows of a chain of another store, so that snapshots of this one can refer to it; gives the topmost.</summary>
+    private KnownParent? Borrow(MetadataConnection connection, List<SnapshotRecord> chain)
+    {
+        SnapshotRow? below = null;
+        for (int i = chain.Count - 1; i >= 0; i--)
+        {
+            SnapshotRecord record = chain[i];
+            string name = record.Info.Name;
+            // A name that this store has means its own, as everywhere.
+            SnapshotRow? known = SnapshotTable.FindRow(connection, name);
+            if (known is { Kind: not SnapshotKind.Committed })
+            {
+                throw new ContainerdException(
+                    ErrorKind.InvalidArgument, $"The parent '{Excerpt.Of(name)}' is {Describe(known.Value.Kind)} in '{Excerpt.Of(_root.Path)}', which counts before the additional stores.")
+                { Subject = name };
+            }
+            if (known is null)
+            {
+                long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, record.Fingerprint));
+                SnapshotTable.TryInsert(connection, record.Info, below?.Id, tree, IdMappings.None, isBorrowed: true);
+                known = SnapshotTable.FindRow(connection, name);
+            }
+            below = known;
+        }
+        return below is { } top ? new KnownParent(top, SnapshotTable.Chain(connection, top.Id)) : null;
+    }
+
+    private static long BorrowTree(MetadataConnection connection, TreeRecord tree, TreeMeasure measure)
+    {
+        if (TreeTable.FindForeign(connection, tree.Place!, tree) is { } known)
+            return known;
+        long id = ReservationTable.Take(connection);
+        TreeTable.InsertForeign(connection, id, tree.Place!, tree, measure);
+        return id;
+    }
+
+    private IReadOnlyList<Mount> ViewInMemory(string key, string? parent, SnapshotOptions? options, IdMappings mappings, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (parent is null)
+            throw new ContainerdException(ErrorKind.PermissionDenied, $"Making the empty view '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only.") { Subject = key };
+        List<SnapshotRecord> borrowed = BorrowableChain(parent);
+        IReadOnlyList<TreeRecord> chain = _metadata.ReadConsistent(connection =>
+            FindParentOfNew(connection, key, parent, borrowed, null)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        var info = new SnapshotInfo { Name = key, Kind = SnapshotKind.View, Parent = parent, Labels = Copy(options?.Labels), CreatedAt = now, UpdatedAt = now };
+        var view = new MemoryView(info, _driver.Mounts(new TreeStack(_root.Path, SnapshotKind.View, null, chain, mappings)));
+        return _views.TryAdd(key, view) ? view.Mounts : throw Taken(key);
+    }
+}

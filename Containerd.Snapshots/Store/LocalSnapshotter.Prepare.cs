@@ -1,0 +1,204 @@
+using System.Collections.Frozen;
+
+namespace Containerd.Snapshots;
+
+public abstract partial class LocalSnapshotter
+{
+    private readonly KnownParents _known = new();
+    private readonly PreparedTrees _prepared = new();
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Mount>> PrepareAsync(
+        string key, string? parent = null, SnapshotOptions? options = null, CancellationToken cancellationToken = default) =>
+        CreateAsync(SnapshotKind.Active, key, parent, options, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Mount>> ViewAsync(
+        string key, string? parent = null, SnapshotOptions? options = null, CancellationToken cancellationToken = default) =>
+        CreateAsync(SnapshotKind.View, key, parent, options, cancellationToken);
+
+    private async Task<IReadOnlyList<Mount>> CreateAsync(
+        SnapshotKind kind, string key, string? parent, SnapshotOptions? options, CancellationToken cancellationToken)
+    {
+        NameRule.Validate(key, "the key of a snapshot");
+        Labels.Validate(options?.Labels);
+        IdMappings mappings = options is null ? IdMappings.None : IdMappings.Of(key, options.UserMappings, options.GroupMappings);
+        if (!mappings.IsEmpty)
+            CheckCapability(key, SnapshotterCapabilities.RemapIds, "map IDs");
+        if (options is { IsLayer: true })
+            CheckCapability(key, SnapshotterCapabilities.Rebase, "put a tree onto a parent later");
+        if (_isReadOnly)
+        {
+            return kind == SnapshotKind.View
+                ? ViewInMemory(key, parent, options, mappings, cancellationToken)
+                : throw new ContainerdException(ErrorKind.PermissionDenied, $"Preparing snapshot '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only; make a view.") { Subject = key };
+        }
+        var creation = new Creation(kind, key, parent, Copy(options?.Labels), mappings, options is { IsLayer: true } && parent is null, options?.Progress);
+        // Making directories is brief; copying a tree is not.
+        return await (_driver.Stacks ? OnPoolAsync(MakeAsync, cancellationToken) : Task.Run(MakeAsync, cancellationToken)).ConfigureAwait(false);
+
+        Task<IReadOnlyList<Mount>> MakeAsync() => kind == SnapshotKind.View && parent is not null
+            ? ViewTreeAsync(creation, parent, cancellationToken)
+            : CreateWithTreeAsync(creation, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<Mount>> ViewTreeAsync(Creation creation, string parent, CancellationToken cancellationToken) =>
+        (await RecordAsync(creation, BorrowableChain(parent), _known.Find(parent), null, cancellationToken).ConfigureAwait(false))!;
+
+    private async Task<IReadOnlyList<Mount>> CreateWithTreeAsync(Creation creation, CancellationToken cancellationToken)
+    {
+        List<SnapshotRecord> borrowed = BorrowableChain(creation.Parent);
+        while (true)
+        {
+            // What cannot succeed is told before a directory is made, unless the parent is known; the transaction looks in any case.
+            KnownParent? known = creation.Parent is null ? null : _known.Find(creation.Parent);
+            if (known is null)
+                known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, null));
+            IReadOnlyList<Mount>? mounts = null;
+            try
+            {
+                mounts = await CreateOnAsync(creation, borrowed, known, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ContainerdException) when (known is not null && _metadata.Read(connection => SnapshotTable.FindRow(connection, creation.Parent!)) != known.Row)
+            {
+                // Its tree went while it was looked at, or before.
+            }
+            if (mounts is not null)
+                return mounts;
+            _known.Forget(creation.Parent!); // another is of its name now, or none
+        }
+    }
+
+    /// <summary>Makes a tree and records it; null where the parent is not the one that is known.</summary>
+    private async Task<IReadOnlyList<Mount>?> CreateOnAsync(Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, CancellationToken cancellationToken)
+    {
+        // What becomes a layer is made where layers are, so that committing moves nothing.
+        bool isApart = creation.Kind == SnapshotKind.Active && !creation.IsLayer && _places.Writable is not null;
+        TreePlace place = isApart ? _places.Writable!.Value.Place : _places.Own;
+        TreeRecord? parentTree = known?.Trees[0] ?? (borrowed.Count > 0 ? borrowed[0].Tree : null);
+        long id = await BeginTreeAsync(place, cancellationToken).ConfigureAwait(false);
+        bool isUsed = false;
+        try
+        {
+            Reached?.Invoke(StoreStep.TreeBegun);
+            _driver.Make(place, id, new NewTree(parentTree is { } beneath ? FilesOf(beneath) : null, creation.Kind == SnapshotKind.Active, creation.Progress), cancellationToken);
+            Reached?.Invoke(StoreStep.TreeMade);
+            var tree = new TreeRecord(
+                id, isApart ? place.Path : null, IsForeign: false, id, KeepsDeletions: creation.Parent is not null || creation.IsLayer, HasDeletions: true, _driver.IsVolatile ? BootId : null);
+            IReadOnlyList<Mount>? mounts = await RecordAsync(creation, borrowed, known, tree, cancellationToken).ConfigureAwait(false);
+            isUsed = mounts is not null;
+            return mounts;
+        }
+        finally
+        {
+            if (!isUsed)
+                Abandon(place, id);
+            _ids!.Done(id);
+        }
+    }
+
+    /// <summary>Makes the directory of a new tree; the ID is in progress.</summary>
+    private async ValueTask<long> BeginTreeAsync(TreePlace place, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            long id = await _ids!.NextAsync(cancellationToken).ConfigureAwait(false);
+            bool isMade = false;
+            try
+            {
+                isMade = place.TryMake(id);
+                if (isMade)
+                    return id;
+                // It was given out before, and power loss took the record of it: what lies there is garbage, for the clean-up to find.
+            }
+            finally
+            {
+                if (!isMade)
+                    _ids.Done(id);
+            }
+        }
+    }
+
+    // Of a transaction that failed in its last moment nobody knows whether it happened: only the metadata says whether the tree is garbage. Where
+    // even that cannot be read, or the tree not be deleted, it stays for the next clean-up.
+    private void Abandon(TreePlace place, long id)
+    {
+        try
+        {
+            if (!_metadata.Read(connection => TreeTable.Exists(connection, id)))
+                place.Discard(id, _driver);
+        }
+        catch (Exception e) when (e is ContainerdException or ObjectDisposedException)
+        {
+            LogGarbageStays(place.Path, id, e.Message);
+        }
+    }
+
+    /// <summary>Makes the rows; null where a tree was made and the parent is not the one that is known.</summary>
+    private async Task<IReadOnlyList<Mount>?> RecordAsync(
+        Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, TreeRecord? tree, CancellationToken cancellationToken)
+    {
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        var info = new SnapshotInfo { Name = creation.Key, Kind = creation.Kind, Parent = creation.Parent, Labels = creation.Labels, CreatedAt = now, UpdatedAt = now };
+        (bool isStale, KnownParent? below) = await _metadata.WriteAsync(
+            connection =>
+            {
+                KnownParent? found = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, known) ?? Borrow(connection, borrowed);
+                if (tree is not null && known is not null && found != known)
+                    return (true, null);
+                if (tree is { } made)
+                    TreeTable.Insert(connection, made.Id, made.Place is null ? null : _places.Writable!.Value.Row, made.KeepsDeletions, made.Boot);
+                return SnapshotTable.TryInsert(connection, info, found?.Row.Id, tree?.Id, creation.Mappings, isBorrowed: false) ? (false, found) : throw Taken(creation.Key);
+            },
+            cancellationToken).ConfigureAwait(false);
+        if (isStale)
+            return null;
+        Reached?.Invoke(StoreStep.SnapshotRecorded);
+        if (below is not null)
+            _known.Add(creation.Parent!, below);
+        if (tree is { } own && creation.Kind == SnapshotKind.Active)
+            _prepared.Add(creation.Key, own);
+        return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, tree, below?.Trees ?? [], creation.Mappings));
+    }
+
+    /// <summary>The parent of a snapshot to be made, null where it has none or is to be borrowed; throws where it cannot be made (S-2).</summary>
+    /// <param name="connection">The database.</param>
+    /// <param name="key">The key or name of the new snapshot.</param>
+    /// <param name="parent">The parent's name.</param>
+    /// <param name="borrowed">The parent's chain, where another store has it.</param>
+    /// <param name="known">What may be known of the parent; given back where it still holds.</param>
+    private KnownParent? FindParentOfNew(MetadataConnection connection, string key, string? parent, List<SnapshotRecord> borrowed, KnownParent? known)
+    {
+        KnownParent? below = null;
+        if (parent is not null)
+        {
+            SnapshotRow? row = SnapshotTable.FindRow(connection, parent);
+            if (row is null && borrowed.Count == 0)
+                throw Missing("parent snapshot", parent);
+            if (row is { Kind: not SnapshotKind.Committed })
+            {
+                throw new ContainerdException(
+                    ErrorKind.InvalidArgument, $"Making snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent)}' is {Describe(row.Value.Kind)}, not committed.")
+                { Subject = parent };
+            }
+            if (row is { } found)
+                below = known?.Row == found ? known : new KnownParent(found, SnapshotTable.Chain(connection, found.Id));
+        }
+        // Of a known parent the new row itself tells whether the name is free.
+        return (known is null && SnapshotTable.Exists(connection, key)) || IsAdditional(key) ? throw Taken(key) : below;
+    }
+
+    private void CheckCapability(string key, SnapshotterCapabilities needed, string what)
+    {
+        if (!Capabilities.HasFlag(needed))
+            throw new ContainerdException(ErrorKind.NotSupported, $"Preparing snapshot '{Excerpt.Of(key)}': this snapshotter cannot {what} (capability {needed}).") { Subject = key };
+    }
+
+    private string FilesOf(TreeRecord tree) => TreePlace.FilesOf(tree.Place ?? _root.Path, tree.Directory);
+
+    private static FrozenDictionary<string, string> Copy(IReadOnlyDictionary<string, string>? labels) =>
+        labels is null or { Count: 0 } ? FrozenDictionary<string, string>.Empty : labels.ToFrozenDictionary(StringComparer.Ordinal);
+
+    private sealed record Creation(
+        SnapshotKind Kind, string Key, string? Parent, FrozenDictionary<string, string> Labels, IdMappings Mappings, bool IsLayer, IProgress<SnapshotProgress>? Progress);
+}

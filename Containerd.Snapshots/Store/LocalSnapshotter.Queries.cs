@@ -1,0 +1,168 @@
+using System.Runtime.CompilerServices;
+
+namespace Containerd.Snapshots;
+
+public abstract partial class LocalSnapshotter
+{
+    private const int ListBatch = 256;
+
+    /// <inheritdoc/>
+    /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.DataCorrupted"/>: the mounts of the snapshot flush nothing (<c>volatile</c>), and the machine has been
+    /// restarted since it was made: its content is not what was written.</exception>
+    public Task<IReadOnlyList<Mount>> MountsAsync(string key, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Inline(
+            () =>
+            {
+                if (_views.TryGetValue(key, out MemoryView? view))
+                    return view.Mounts;
+                (SnapshotRecord? record, List<TreeRecord> parents) = _metadata.ReadConsistent(connection =>
+                {
+                    SnapshotRecord? found = SnapshotTable.Find(connection, key);
+                    return (found, found is { ParentId: { } parent, Kind: not SnapshotKind.Committed } ? SnapshotTable.Chain(connection, parent) : []);
+                });
+                record ??= FindAdditional(key) ?? throw Missing("snapshot", key);
+                if (record.Kind == SnapshotKind.Committed)
+                {
+                    throw new ContainerdException(ErrorKind.FailedPrecondition, $"Snapshot '{Excerpt.Of(key)}' is committed: it has no mounts of its own; make a view of it.") { Subject = key };
+                }
+                if (record is { Kind: SnapshotKind.Active, Tree: { Boot: not null } tree })
+                {
+                    CheckBoot(key, tree);
+                    if (!_isReadOnly)
+                        _driver.Revive(tree.Place ?? _root.Path, tree.Directory);
+                }
+                return _driver.Mounts(new TreeStack(_root.Path, record.Kind, record.Tree, parents, record.Mappings));
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<SnapshotInfo?> FindAsync(string key, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Inline(() => _metadata.Read(connection => SnapshotTable.FindInfo(connection, key)) ?? FindAdditional(key)?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.PermissionDenied"/>: it is another store's, or this one was opened to read only.</exception>
+    public Task<SnapshotInfo> UpdateAsync(string key, LabelUpdate labels, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(labels);
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        return Task.Run(
+            () =>
+            {
+                CheckWritable("Labelling snapshot", key);
+                return _metadata.WriteAsync(
+                    connection =>
+                    {
+                        SnapshotRecord? record = SnapshotTable.Find(connection, key);
+                        if (record is null or { IsBorrowed: true })
+                            throw MissingOrForeign("Labelling", key, record);
+                        SnapshotInfo updated = record.Info with { Labels = labels.ApplyTo(record.Info.Labels), UpdatedAt = now };
+                        SnapshotTable.SetLabels(connection, record.Id, updated);
+                        return updated;
+                    },
+                    cancellationToken);
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SnapshotUsage> UsageAsync(string key, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_views.ContainsKey(key))
+            return default;
+        (SnapshotRecord? found, TreeRecord? parent) = _metadata.ReadConsistent(connection =>
+        {
+            SnapshotRecord? record = SnapshotTable.Find(connection, key);
+            return (record, record is { Kind: SnapshotKind.Active, Info.Parent: { } below } ? SnapshotTable.Find(connection, below)?.Tree : null);
+        });
+        SnapshotRecord snapshot = found ?? FindAdditional(key) ?? throw Missing("snapshot", key);
+        return snapshot switch
+        {
+            { Kind: SnapshotKind.Committed } => snapshot.Usage,
+            { Kind: SnapshotKind.Active, Tree: { } tree } => await Task.Run(
+                () => _driver.Measure(FilesOf(tree), parent is { } below ? FilesOf(below) : null, null, cancellationToken).Usage, cancellationToken).ConfigureAwait(false),
+            _ => default,
+        };
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<SnapshotInfo> ListAsync(
+        SnapshotFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        long last = 0;
+        List<SnapshotRecord> batch;
+        do
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            // No transaction is open while the caller works: it may change what it is listing.
+            long after = last;
+            batch = await Inline(
+                () => _metadata.Read(connection => SnapshotTable.List(connection, after, ListBatch, filter?.Kind, filter?.Parent)), cancellationToken).ConfigureAwait(false);
+            foreach (SnapshotRecord record in batch)
+            {
+                last = record.Id;
+                if (filter is null || filter.Matches(record.Info))
+                    yield return record.Info;
+            }
+        }
+        while (batch.Count == ListBatch);
+
+        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (filter is null || filter.Matches(info))
+                yield return info;
+        }
+    }
+
+    private IEnumerable<SnapshotInfo> ListAdditional(SnapshotFilter? filter)
+    {
+        for (int i = 0; i < _additional.Count; i++)
+        {
+            long last = 0;
+            List<SnapshotRecord> batch;
+            do
+            {
+                batch = _additional[i].List(last, ListBatch, filter?.Parent);
+                foreach (SnapshotRecord record in batch)
+                {
+                    last = record.Id;
+                    string name = record.Info.Name;
+                    if (FindRecord(name) is null && !_additional.Take(i).Any(store => store.Find(name) is not null))
+                        yield return record.Info;
+                }
+            }
+            while (batch.Count == ListBatch);
+        }
+    }
+
+    private SnapshotRecord? FindRecord(string key) => _metadata.Read(connection => SnapshotTable.Find(connection, key));
+
+    private ContainerdException MissingOrForeign(string doing, string key, SnapshotRecord? borrowed) =>
+        borrowed is not null || IsAdditional(key)
+            ? new ContainerdException(ErrorKind.PermissionDenied, $"{doing} snapshot '{Excerpt.Of(key)}': it belongs to an additional store, which is only read here.") { Subject = key }
+            : Missing("snapshot", key);
+
+    // What fails, fails in the task, as in every asynchronous method.
+    private static Task<T> Inline<T>(Func<T> read, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<T>(cancellationToken);
+        try
+        {
+            return Task.FromResult(read());
+        }
+        catch (Exception e)
+        {
+            return Task.FromException<T>(e);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
+
+namespace Containerd.Snapshots;
+
+/// <summary>Deletes a tree that containers and images have filled: nothing outside it is ever reached.</summary>
+/// <remarks>
+/// Every directory is opened from its parent's handle, no link followed, no mount entered (the kernel refuses both), so that neither a link nor a mount that
+/// was forgotten in the tree leads the deletion elsewhere. Depth costs no handles: what lies deep is moved up first.
+/// </remarks>
+internal static class TreeRemoval
+{
+    private const int MaxOpenDirectories = 64;
+    private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
+
+    /// <summary>Deletes the entry of a directory, with everything beneath it. One that is missing is no error.</summary>
+    /// <param name="parent">The directory.</param>
+    /// <param name="name">The entry.</param>
+    /// <param name="subject">Its path, for messages.</param>
+    /// <param name="cancellationToken">Stops between two directories; the rest stays.</param>
+    /// <param name="entered">Given every directory beneath before anything in it is deleted; null for nobody.</param>
+    public static void Remove(
+        SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null) =>
+        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken, entered);
+
+    /// <summary>Deletes an entry whose name is any bytes, with a NUL behind them.</summary>
+    public static void Remove(
+        SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null)
+    {
+        using SafeFileHandle? top = Open(parent, terminatedName, subject);
+        if (top is not null)
+        {
+            var removal = new Removal(top, subject, entered, cancellationToken);
+            while (removal.EmptyTop())
+            {
+            }
+        }
+        int errno = Sys.Unlink(parent, terminatedName, isDirectory: top is not null);
+        if (errno is not (0 or ENOENT))
+            throw Failure("Removing", subject, errno);
+    }
+
+    /// <summary>Null where the entry is missing or no directory.</summary>
+    private static SafeFileHandle? Open(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject)
+    {
+        SafeFileHandle? directory = Sys.TryOpenConfined(parent, terminatedName, Sys.ReadDirectoryOnly, Confined, out int errno);
+        return errno switch
+        {
+            0 => directory,
+            ENOENT or ENOTDIR or ELOOP => null,
+            EXDEV => throw new ContainerdException(
+                ErrorKind.FailedPrecondition,
+                $"Removing '{Excerpt.Of(subject)}': something is mounted at '{Excerpt.Of(Encoding.UTF8.GetString(terminatedName[..^1]))}' in it. It was left alone; unmount it and clean up again.")
+            { Subject = subject, Errno = errno },
+            _ => throw Failure("Removing from", subject, errno),
+        };
+    }
+
+    private sealed class Removal(SafeFileHandle top, string subject, Action<SafeFileHandle>? entered, CancellationToken cancellationToken)
+    {
+        private readonly Stack<Level> _levels = [];
+        private int _moved;
+
+        private sealed record Level(SafeFileHandle Directory, byte[] Name, Queue<byte[]> Children);
+
+        /// <summary>Deletes what the top directory has; true where more was moved into it meanwhile.</summary>
+        public bool EmptyTop()
+        {
+            int movedBefore = _moved;
+            Check(Sys.Rewind(top));
+            foreach (byte[] child in Clear(top))
+            {
+                if (Enter(top, child))
+                    Descend();
+            }
+            return _moved != movedBefore;
+        }
+
+        private void Descend()
+        {
+            try
+            {
+                while (_levels.TryPeek(out Level? level))
+                {
+                    if (level.Children.TryDequeue(out byte[]? child))
+                    {
+                        if (_levels.Count < MaxOpenDirectories || !TryMoveUp(level.Directory, child))
+                            Enter(level.Directory, child);
+                        continue;
+                    }
+                    _levels.Pop();
+                    level.Directory.Dispose();
+                    Check(Sys.Unlink(_levels.TryPeek(out Level? above) ? above.Directory : top, level.Name, isDirectory: true));
+                }
+            }
+            finally
+            {
+                foreach (Level level in _levels)
+                    level.Directory.Dispose();
+                _levels.Clear();
+            }
+        }
+
+        private bool Enter(SafeFileHandle parent, byte[] name)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            SafeFileHandle? directory = Open(parent, name, subject);
+            if (directory is null)
+            {
+                Check(Sys.Unlink(parent, name, isDirectory: false));
+                return false;
+            }
+            try
+            {
+                entered?.Invoke(directory);
+                _levels.Push(new Level(directory, name, Clear(directory)));
+                return true;
+            }
+            catch
+            {
+                directory.Dispose();
+                throw;
+            }
+        }
+
+        /// <summary>Deletes everything in a directory but its directories, which are returned.</summary>
+        private Queue<byte[]> Clear(SafeFileHandle directory)
+        {
+            var directories = new Queue<byte[]>();
+            DirectoryListing.Visit(directory, subject, (name, type) =>
+            {
+                if (type == DirectoryListing.DirectoryType)
+                {
+                    directories.Enqueue(name.ToArray());
+                    return;
+                }
+                int errno = Sys.Unlink(directory, name, isDirectory: false);
+                if (errno == EISDIR)
+                    directories.Enqueue(name.ToArray());
+                else
+                    Check(errno);
+            });
+            return directories;
+        }
+
+        // False where it lies in another subvolume of btrfs than the top, which nothing is moved between.
+        private bool TryMoveUp(SafeFileHandle parent, byte[] name)
+        {
+            while (true)
+            {
+                int errno = Sys.Rename(parent, name, top, string.Create(CultureInfo.InvariantCulture, $".deep-{++_moved}"));
+                if (errno is EEXIST or ENOTEMPTY or ENOTDIR)
+                    continue;
+                if (errno == EXDEV)
+                    return false;
+                Check(errno);
+                return true;
+            }
+        }
+
+        private void Check(int errno)
+        {
+            if (errno is not (0 or ENOENT))
+                throw Failure("Removing from", subject, errno);
+        }
+    }
+}

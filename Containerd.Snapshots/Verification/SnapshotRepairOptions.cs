@@ -1,0 +1,15 @@
+namespace Containerd.Snapshots;
+
+/// <summary>How far <see cref="LocalSnapshotter.RepairAsync"/> goes.</summary>
+public sealed record SnapshotRepairOptions
+{
+    /// <summary>
+    /// Whether active snapshots are removed that lie over a damaged one, or were not flushed before a restart. What was written to them is lost with them.
+    /// </summary>
+    /// <value>False: they stay, with all that is beneath them.</value>
+    public bool RemoveActive { get; init; }
+
+    /// <summary>Whether what lies among the trees, and no snapshotter has made, is deleted.</summary>
+    /// <value>False: it stays.</value>
+    public bool RemoveForeign { get; init; }
+}

@@ -1,0 +1,105 @@
+using Containerd.Conformance;
+
+namespace Containerd.Snapshots;
+
+/// <summary>What this copier promises beyond the contract.</summary>
+public sealed class FileTreeCopierTests : CopyTest
+{
+    [Test]
+    public void ReadingTheSourceLeavesNoTrace()
+    {
+        const string Times = "find . -printf '%P %A@ %T@\\n' | sort";
+        Shell("cd source; mkdir -p d/e; echo x > d/f; ln -s x d/l; mkfifo d/p; touch -h -d @1000.125 d/{e,f,l,p} d .; touch -h -a -d @900.5 d/{e,f,l,p} d .");
+        Copier().Copy(Source, Destination);
+        // find tells the times that were before it read. Where a link leads cannot be asked without a trace.
+        string source = Shell($"cd source; {Times} | grep -v ^d/l"), destination = Shell($"cd destination; {Times}");
+        Assert.That(source.Split('\n')[0], Does.Contain("900.5").And.Contain("1000.125"));
+        Assert.That(destination.Split('\n').Where(line => !line.StartsWith("d/l", StringComparison.Ordinal)), Is.EqualTo(source.Split('\n')));
+        Assert.That(destination, Does.Contain("d/l 900.5"));
+    }
+
+    [Test]
+    public void WhiteoutsAndMarksOfAnOverlaySurvive()
+    {
+        Shell("""
+            mkdir -p lower/{gone,opaque,kept} upper work merged; touch lower/gone/x lower/opaque/old lower/kept/{a,b}
+            mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none merged
+            rm -r merged/gone merged/opaque merged/kept/a; mkdir merged/opaque; touch merged/opaque/new
+            ls -R merged > expected; umount merged
+            rmdir source; mv upper source
+            """);
+        Copier().Copy(Source, Destination);
+        Shell("rm -rf work; mkdir work; mount -t overlay -o lowerdir=lower,upperdir=destination,workdir=work none merged; ls -R merged > found; umount merged; cmp expected found");
+        Assert.That(Shell("cat found"), Does.Contain("new").And.Not.Contain("old"));
+    }
+
+    [Test]
+    public void WhatIsMountedInEitherTreeIsRefused()
+    {
+        Shell("mkdir -p source/d destination/d; touch source/f; mount -t tmpfs none destination/d");
+        Assert.That(CopyFails(ErrorKind.FailedPrecondition).Subject, Is.EqualTo(Path.Join(Destination, "d")));
+        Shell("umount destination/d; rm -rf destination; echo secret > outside/secret; mount --bind outside/secret source/f");
+        Assert.That(CopyFails(ErrorKind.FailedPrecondition).Subject, Is.EqualTo(Path.Join(Source, "f")));
+        Assert.That(File.Exists(Path.Join(Destination, "f")), Is.False);
+    }
+
+    [Test]
+    public void AnAttributeThatCannotBeHeldIsAnError()
+    {
+        TreeSnapshot.Unpack(
+            new TarBuilder().File("f", "x", new TarEntryOptions { Pax = [("SCHILY.xattr.user.precious", "1"u8.ToArray())] }).File("plain").ToArray(), Source);
+        Shell("mkdir destination; mount -t ramfs none destination");
+        ContainerdException failure = CopyFails(ErrorKind.NotSupported);
+        Assert.That(failure.Message, Does.Contain("user.precious"));
+        Assert.That(File.Exists(Path.Join(Destination, "f")), Is.False);
+        Assert.That(Copier().Copy(Source, Destination, new FileTreeCopyOptions { Exclude = ["f"] }).Entries, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void DeepTreesKeepFewFilesOpen()
+    {
+        string path = string.Concat(Enumerable.Repeat("d/", 1900));
+        Shell($"cd source; mkdir -p {path}; cd {path[..1800]}; mkdir {{1..300}}");
+        int most = 0;
+        Copier().Copy(Source, Destination, progress: new Progress(() => most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length)));
+        Assert.That(most, Is.InRange(1, 256 + 250));
+    }
+
+    [Test]
+    public void PathsOfDetachedTreesCanBeCopied()
+    {
+        Shell("echo data > source/file; mkdir destination");
+        var mounter = new LinuxMounter();
+        using IDetachedMount from = mounter.MountDetached([Mount.Bind(Source)]), to = mounter.MountDetached([Mount.Bind(Destination)]);
+        Copier().Copy(from.Path, to.Path);
+        Assert.That(File.ReadAllText(Path.Join(Destination, "file")), Is.EqualTo("data\n"));
+    }
+
+    [Test]
+    public void AFailureLeavesNothingOpen()
+    {
+        Shell("for d in {1..30}; do mkdir -p source/$d/a/b; touch source/$d/a/b/{1..50}; done; mkdir -p destination/7/a; touch destination/7/a/b");
+        Copier().Copy(Source, Path.Join(Scratch, "warm"));
+        int before = Directory.GetFiles("/proc/self/fd").Length;
+        for (int i = 0; i < 20; i++)
+            CopyFails(ErrorKind.FailedPrecondition, parallelism: 4);
+        Assert.That(Directory.GetFiles("/proc/self/fd"), Has.Length.LessThan(before + 10));
+    }
+
+    [Test]
+    public void AnExceptionOfTheProgressEndsTheCopy()
+    {
+        Shell("touch source/{1..2000}");
+        Assert.That(() => Copier().Copy(Source, Destination, progress: new Progress(() => throw new TimeoutException())), Throws.InstanceOf<TimeoutException>());
+    }
+
+    [TestCase(0)]
+    [TestCase(65)]
+    public void ParallelismIsBounded(int parallelism) =>
+        Assert.That(() => new FileTreeCopierOptions { Parallelism = parallelism }, Throws.InstanceOf<ArgumentOutOfRangeException>());
+
+    private sealed class Progress(Action told) : IProgress<FileTreeCopyProgress>
+    {
+        public void Report(FileTreeCopyProgress value) => told();
+    }
+}

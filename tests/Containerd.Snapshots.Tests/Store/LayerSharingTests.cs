@@ -1,0 +1,118 @@
+namespace Containerd.Snapshots;
+
+public class LayerSharingTests : StoreContentTest
+{
+    private static readonly SnapshotOptions Layer = new() { IsLayer = true };
+
+    [Test]
+    public async Task A_tree_prepared_as_a_layer_serves_every_position()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await CommitLayerAsync(snapshotter, "bottom", null, "file", SharedLayer);
+        Assert.That(await snapshotter.AdoptAsync("middle", "base", LayerDiffId), Is.Not.Null);
+        Assert.That(await snapshotter.AdoptAsync("bottom again", null, LayerDiffId), Is.Not.Null);
+        await CommitLayerAsync(snapshotter, "committed in the middle", "base", "file", SharedLayer);
+        Assert.That(Entries("layers"), Has.Length.EqualTo(2), "the base and the layer");
+        Assert.That(Shown(await snapshotter.ViewAsync("view-1", "middle")), Is.EqualTo(new[] { "base", "file" }));
+        Assert.That(Shown(await snapshotter.ViewAsync("view-2", "bottom again")), Is.EqualTo(new[] { "file" }));
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "committed in the middle")), Is.EqualTo(new[] { "base", "file" }));
+    }
+
+    [Test]
+    public async Task A_layer_first_kept_over_a_base_serves_at_the_bottom()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await CommitLayerAsync(snapshotter, "middle", "base", "file", SharedLayer);
+        await CommitLayerAsync(snapshotter, "bottom", null, "file", SharedLayer);
+        await CommitAsync(snapshotter, "prepared without a parent", null, "file", SharedLayer);
+        Assert.That(Entries("layers"), Has.Length.EqualTo(2));
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "prepared without a parent")), Is.EqualTo(new[] { "file" }));
+    }
+
+    [Test]
+    public async Task What_a_layer_deletes_it_deletes_wherever_it_lies()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        string upper = UpperOf(await snapshotter.PrepareAsync("key", options: Layer));
+        MakeWhiteout(Path.Join(upper, "base"));
+        await File.WriteAllTextAsync(Path.Join(upper, "file"), "file");
+        Assert.That(Shown(await snapshotter.MountsAsync("key")), Is.EqualTo(new[] { "file" }), "while it is written");
+        await snapshotter.CommitAsync("over base", "key", SharedLayer with { Parent = "base" });
+        Assert.That(Shown(await snapshotter.ViewAsync("view-1", "over base")), Is.EqualTo(new[] { "file" }));
+
+        Assert.That(await snapshotter.AdoptAsync("bottom", null, LayerDiffId), Is.Not.Null);
+        IReadOnlyList<Mount> view = await snapshotter.ViewAsync("view-2", "bottom");
+        Assert.That(view, Is.All.Property(nameof(Mount.IsReadOnly)).True);
+        Assert.That(Shown(view), Is.EqualTo(new[] { "file" }), "no device shows in the place of the deletion");
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "bottom")), Is.EqualTo(new[] { "file" }));
+        Assert.That(await snapshotter.AdoptAsync("twice", "over base", LayerDiffId), Is.Not.Null);
+        Assert.That(Shown(await snapshotter.ViewAsync("view-3", "twice")), Is.EqualTo(new[] { "file" }));
+    }
+
+    [Test]
+    public async Task An_opaque_directory_at_the_bottom_hides_nothing_and_is_shown()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        string upper = UpperOf(await snapshotter.PrepareAsync("key", options: Layer));
+        Directory.CreateDirectory(Path.Join(upper, "directory"));
+        SetAttribute(Path.Join(upper, "directory"), "trusted.overlay.opaque"u8, "y"u8);
+        await snapshotter.CommitAsync("bottom", "key", SharedLayer);
+        IReadOnlyList<Mount> view = await snapshotter.ViewAsync("view", "bottom");
+        Assert.That(view[0].Type, Is.EqualTo("overlay"), "no attribute of overlayfs shows through");
+        Assert.That(Shown(view), Is.EqualTo(new[] { "directory" }));
+    }
+
+    [Test]
+    public async Task A_chain_of_one_layer_over_and_over_mounts()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitLayerAsync(snapshotter, "layer-0", null, "file", SharedLayer);
+        for (int i = 1; i < 5; i++)
+            await snapshotter.AdoptAsync($"layer-{i}", $"layer-{i - 1}", LayerDiffId);
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "layer-4")), Is.EqualTo(new[] { "file" }));
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "layer-4")), Is.EqualTo(new[] { "file" }));
+    }
+
+    [Test]
+    public async Task A_lost_tree_of_a_layer_is_neither_adopted_nor_taken_instead_of_a_good_one()
+    {
+        var logger = new ListLogger();
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root), logger);
+        await CommitLayerAsync(snapshotter, "lost", null, "file", SharedLayer);
+        Directory.Delete(Path.Join(Root, "layers", Entries("layers").Single()), recursive: true);
+        Assert.That(await snapshotter.AdoptAsync("adopted", null, LayerDiffId), Is.Null);
+        await CommitLayerAsync(snapshotter, "good", null, "file", SharedLayer);
+        Assert.That(logger.Entries.Select(entry => entry.Id), Does.Contain(3004));
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "good")), Is.EqualTo(new[] { "file" }));
+        Assert.That(await snapshotter.AdoptAsync("adopted", null, LayerDiffId), Is.Not.Null);
+        Assert.That(Shown(await snapshotter.ViewAsync("view of adopted", "adopted")), Is.EqualTo(new[] { "file" }));
+    }
+
+    [Test]
+    public async Task A_parent_removed_while_a_layer_is_fitted_onto_it_is_not_found()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync("key", options: Layer)), "file"), "file");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased)
+                snapshotter.RemoveAsync("base").GetAwaiter().GetResult();
+        };
+        ContainerdException failure = await FailureOf(() => snapshotter.CommitAsync("layer", "key", new() { Parent = "base" }));
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotFound));
+        Assert.That(failure.Message, Does.Contain("base"));
+        snapshotter.Reached = null;
+        await snapshotter.CommitAsync("layer", "key");
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "layer")), Is.EqualTo(new[] { "file" }));
+    }
+
+    private static async Task CommitLayerAsync(OverlaySnapshotter snapshotter, string name, string? parent, string file, SnapshotCommitOptions options)
+    {
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync($"key of {name}", options: Layer)), file), file);
+        await snapshotter.CommitAsync(name, $"key of {name}", options with { Parent = parent });
+    }
+}

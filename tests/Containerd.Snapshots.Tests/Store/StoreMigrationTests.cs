@@ -1,0 +1,174 @@
+using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
+
+namespace Containerd.Snapshots;
+
+public class StoreMigrationTests : StoreContentTest
+{
+    [SetUp]
+    public void MakeOldStore() => FormatOneStore.Make(Root);
+
+    [Test]
+    public async Task A_store_of_the_version_before_has_everything_it_had()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That((await ListAsync(snapshotter)).Select(info => (info.Name, info.Kind, info.Parent)), Is.EquivalentTo(new[]
+        {
+            ("base", SnapshotKind.Committed, null),
+            ("other", SnapshotKind.Committed, null),
+            ("first", SnapshotKind.Committed, "base"),
+            ("second", SnapshotKind.Committed, "other"),
+            ("without", SnapshotKind.Committed, "first"),
+            ("active", SnapshotKind.Active, "without"),
+            ("view", SnapshotKind.View, "second"),
+            ("empty view", SnapshotKind.View, (string?)null),
+            ("empty active", SnapshotKind.Active, null),
+        }));
+        SnapshotInfo first = (await snapshotter.FindAsync("base"))!;
+        Assert.That(first.Labels, Is.EquivalentTo(new Dictionary<string, string> { ["kept"] = "yes", ["é"] = "ü" }));
+        Assert.That(first.CreatedAt.UtcTicks, Is.EqualTo(639310455767848532));
+        Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(new SnapshotUsage(2, 8192)));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":2"));
+        Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task Mounts_of_a_store_of_the_version_before_show_what_they_did()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "shared" }), "the deletion is one");
+        Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }));
+        Assert.That(Shown(await snapshotter.MountsAsync("empty view")), Is.Empty);
+        Assert.That((await snapshotter.MountsAsync("empty active"))[0].Type, Is.EqualTo("bind"));
+        Assert.That(Shown(await snapshotter.ViewAsync("view of base", "base")), Is.EqualTo(new[] { "base" }));
+    }
+
+    [Test]
+    public async Task Work_goes_on_in_a_store_of_the_version_before()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.MountsAsync("active")), "new"), "new");
+        await snapshotter.CommitAsync("done", "active");
+        Assert.That(Shown(await snapshotter.PrepareAsync("next", "done")), Is.EqualTo(new[] { "new", "shared" }));
+        Assert.That(Entries("layers"), Does.Contain("65"), "no number is given out again");
+        Assert.That(Entries("layers"), Has.Length.EqualTo(8));
+
+        await snapshotter.CleanupAsync();
+        Assert.That(Entries("trash"), Is.Empty);
+        Assert.That(Entries("owners"), Does.Not.Contain(FormatOneStore.DeadOwner));
+        Assert.That(Entries("layers"), Has.Length.EqualTo(8));
+    }
+
+    [Test]
+    public async Task Layers_of_the_version_before_are_shared_where_they_can_be()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await snapshotter.AdoptAsync("third", "other", Digest.Parse(FormatOneStore.LayerDiffId)), Is.Not.Null);
+        Assert.That(Shown(await snapshotter.ViewAsync("view of third", "third")), Is.EqualTo(new[] { "other", "shared" }));
+        Assert.That(await snapshotter.AdoptAsync("bottom", null, Digest.Parse(FormatOneStore.LayerDiffId)), Is.Not.Null);
+        Assert.That(Shown(await snapshotter.ViewAsync("view of bottom", "bottom")), Is.EqualTo(new[] { "shared" }));
+        Assert.That(await snapshotter.AdoptAsync("base over other", "other", Digest.Parse(FormatOneStore.BottomDiffId)), Is.Null, "what it deletes is not in it");
+        Assert.That(await snapshotter.AdoptAsync("base again", null, Digest.Parse(FormatOneStore.BottomDiffId)), Is.Not.Null);
+        await snapshotter.RemoveAsync("view");
+        await snapshotter.RemoveAsync("second");
+        await snapshotter.CleanupAsync();
+        Assert.That(Entries("layers"), Does.Contain("3"));
+    }
+
+    [Test]
+    public async Task A_process_killed_between_database_and_format_file_is_made_up_for()
+    {
+        new OverlaySnapshotter(Plain(Root)).Dispose();
+        FormatOneStore.SetFormat(Root, 1);
+        await File.WriteAllTextAsync(Path.Join(Root, "format.new"), "{\"compo");
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await NamesAsync(snapshotter), Has.Length.EqualTo(9));
+        Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "shared" }));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":2"));
+    }
+
+    [Test]
+    public void A_store_that_the_version_before_has_open_is_unavailable_and_stays_as_it_is()
+    {
+        string owner = Path.Join(Root, "owners", "0123456789abcdef");
+        using (SafeFileHandle living = Interop.Sys.TryOpen(null, owner, LibC.O_RDWR | LibC.O_CREAT, out _)!)
+        {
+            Assert.That(Interop.Sys.TryLock(living, owner));
+            string format = File.ReadAllText(Path.Join(Root, "format"));
+            ContainerdException failure = FailureToOpen();
+            Assert.That(failure.Kind, Is.EqualTo(ErrorKind.Unavailable));
+            Assert.That(failure.Message, Does.Contain(Root).And.Contain("format 1"));
+            Assert.That(File.ReadAllText(Path.Join(Root, "format")), Is.EqualTo(format));
+            Assert.That(SchemaVersion(), Is.EqualTo(1));
+        }
+        Assert.That(() => new OverlaySnapshotter(Plain(Root)).Dispose(), Throws.Nothing);
+        Assert.That(SchemaVersion(), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Format_1_is_refused_to_read_only_and_not_touched()
+    {
+        string[] before = OnDisk(Root);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = true }))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(failure.Message, Does.Contain("format 1").And.Contain("2").And.Contain("for writing"));
+        Assert.That(OnDisk(Root), Is.EqualTo(before));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Format_3_is_refused_and_not_touched(bool isReadOnly)
+    {
+        FormatOneStore.SetFormat(Root, 3);
+        string[] before = OnDisk(Root);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = isReadOnly }))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(failure.Message, Does.Contain("format 3").And.Contain("1 to 2"));
+        Assert.That(OnDisk(Root), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void A_database_whose_rows_refer_to_nothing_is_not_migrated()
+    {
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed))
+        {
+            connection.Execute("PRAGMA foreign_keys = OFF");
+            connection.Execute("DELETE FROM tree WHERE id = 3");
+        }
+        ContainerdException failure = FailureToOpen();
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.DataCorrupted));
+        Assert.That(failure.Message, Does.Contain("metadata.db").And.Contain("snapshot"));
+        Assert.That(SchemaVersion(), Is.EqualTo(1));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":1"));
+    }
+
+    [Test]
+    public async Task Processes_that_open_it_at_once_migrate_it_once()
+    {
+        OverlaySnapshotter[] opened = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => new OverlaySnapshotter(Plain(Root)))));
+        await Task.WhenAll(opened.Select((snapshotter, i) => snapshotter.PrepareAsync($"new-{i}", "without")));
+        Assert.That(await NamesAsync(opened[0]), Has.Length.EqualTo(13));
+        foreach (OverlaySnapshotter snapshotter in opened)
+            await snapshotter.DisposeAsync();
+    }
+
+    [Test]
+    public async Task What_can_be_read_of_a_damaged_database_of_the_version_before_is_saved()
+    {
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed))
+        {
+            connection.Execute("PRAGMA foreign_keys = OFF");
+            connection.Execute("DELETE FROM tree WHERE id = 5");
+        }
+        Assert.That(StoreRecovery.RecoverMetadata(Root), Is.EquivalentTo(new[] { "base", "other", "first", "second", "view", "empty view", "empty active" }));
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }));
+        Assert.That(await snapshotter.AdoptAsync("third", "other", Digest.Parse(FormatOneStore.LayerDiffId)), Is.Not.Null);
+    }
+
+    private long? SchemaVersion()
+    {
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed);
+        return connection.QueryInteger("PRAGMA user_version");
+    }
+}

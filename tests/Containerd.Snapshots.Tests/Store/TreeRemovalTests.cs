@@ -1,0 +1,79 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Containerd.Snapshots;
+
+public class TreeRemovalTests : StoreTest
+{
+    [Test]
+    public void Links_are_deleted_and_not_followed()
+    {
+        string outside = Directory.CreateDirectory(Path.Join(DirectoryPath, "outside")).FullName;
+        File.WriteAllText(Path.Join(outside, "file"), "data");
+        string tree = Directory.CreateDirectory(Path.Join(DirectoryPath, "tree/inner")).FullName;
+        Directory.CreateSymbolicLink(Path.Join(tree, "link"), outside);
+        Directory.CreateSymbolicLink(Path.Join(DirectoryPath, "tree/link"), "../outside");
+        Remove("tree");
+        Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+        Assert.That(File.Exists(Path.Join(outside, "file")));
+    }
+
+    [Test]
+    public void A_link_in_the_place_of_the_tree_is_deleted_itself()
+    {
+        string outside = Directory.CreateDirectory(Path.Join(DirectoryPath, "outside")).FullName;
+        File.WriteAllText(Path.Join(outside, "file"), "data");
+        Directory.CreateSymbolicLink(Path.Join(DirectoryPath, "tree"), outside);
+        Remove("tree");
+        Assert.That(File.Exists(Path.Join(outside, "file")));
+        Assert.That(new FileInfo(Path.Join(DirectoryPath, "tree")).LinkTarget, Is.Null);
+    }
+
+    [Test]
+    public void A_tree_deeper_than_any_path_is_deleted()
+    {
+        Directory.CreateDirectory(Path.Join(DirectoryPath, "tree"));
+        SafeFileHandle level = Interop.Sys.TryOpen(null, Path.Join(DirectoryPath, "tree"), Interop.Sys.ReadDirectoryOnly, out _)!;
+        for (int i = 0; i < 3000; i++)
+        {
+            Assert.That(Interop.Sys.MakeDirectory(level, "d", 0x1C0), Is.Zero);
+            SafeFileHandle next = Interop.Sys.TryOpen(level, "d", Interop.Sys.ReadDirectoryOnly, out _)!;
+            level.Dispose();
+            level = next;
+        }
+        level.Dispose();
+        Assert.That(() => TreeMeasure.Take(Path.Join(DirectoryPath, "tree"), null, null, CancellationToken.None), Throws.InstanceOf<ContainerdException>());
+        Remove("tree");
+        Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+    }
+
+    [Test]
+    public void Many_files_of_every_kind_go()
+    {
+        string tree = Directory.CreateDirectory(Path.Join(DirectoryPath, "tree/many")).FullName;
+        for (int i = 0; i < 3000; i++)
+            File.WriteAllText(Path.Join(tree, $"file-{i}"), "");
+        using (var mknod = System.Diagnostics.Process.Start("mknod", [Path.Join(tree, "whiteout"), "c", "0", "0"]))
+            mknod.WaitForExit();
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [Path.Join(tree, "pipe")]))
+            mkfifo.WaitForExit();
+        Assert.That(TreeMeasure.Take(Path.Join(DirectoryPath, "tree"), null, null, CancellationToken.None).Usage.Inodes, Is.EqualTo(3004));
+        Remove("tree");
+        Remove("tree");
+        Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+    }
+
+    [Test]
+    public void Cancelling_stops_and_the_rest_can_be_deleted_later()
+    {
+        Directory.CreateDirectory(Path.Join(DirectoryPath, "tree/a/b/c"));
+        Assert.That(() => Remove("tree", new CancellationToken(canceled: true)), Throws.InstanceOf<OperationCanceledException>());
+        Remove("tree");
+        Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+    }
+
+    private void Remove(string name, CancellationToken cancellationToken = default)
+    {
+        using SafeFileHandle parent = Interop.Sys.TryOpen(null, DirectoryPath, Interop.Sys.ReadDirectoryOnly, out _)!;
+        TreeRemoval.Remove(parent, name, Path.Join(DirectoryPath, name), cancellationToken);
+    }
+}

@@ -19,12 +19,14 @@ public sealed class HostileTreeTests
         File.WriteAllText(Path.Join(outside, "victim"), "untouched");
         string[] before = [.. TreeFile.ReadAll(outside).Select(file => $"{file} {file.Mode} {file.Uid} {file.ModifyTime}")];
         byte[] layer = Layer();
-        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        using var stop = new CancellationTokenSource();
         Task<int> swapping = Task.Factory.StartNew(
             () => Swap(scratch.Tree, outside, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         int applied = 0, refused = 0;
         var reasons = new HashSet<string>();
-        while (!stop.IsCancellationRequested)
+        // For some seconds, and however long a few rounds take on a busy machine.
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        while (clock.Elapsed < TimeSpan.FromSeconds(2) || applied + refused <= 5)
         {
             try
             {
@@ -37,11 +39,11 @@ public sealed class HostileTreeTests
                 reasons.Add($"{e.Kind} {e.Message.Split('\'')[0]}");
             }
         }
+        await stop.CancelAsync();
         int swaps = await swapping;
         TestContext.Out.WriteLine($"{applied} applied, {refused} refused, {swaps} swaps; {string.Join("; ", reasons)}");
         Assert.That(TreeFile.ReadAll(outside).Select(file => $"{file} {file.Mode} {file.Uid} {file.ModifyTime}"), Is.EqualTo(before));
         Assert.That(swaps, Is.GreaterThan(100));
-        Assert.That(applied + refused, Is.GreaterThan(5));
     }
 
     [Test]
@@ -86,6 +88,9 @@ public sealed class HostileTreeTests
             builder.File($"d{i / 100}/file-{i}", "x");
         }
         byte[] layer = builder.ToArray();
+        // What is made once for all layers is no cost of an entry.
+        using (var first = new LayerScratch("/dev/shm"))
+            await first.ApplyAsync(layer);
         using var scratch = new LayerScratch("/dev/shm");
         long before = GC.GetTotalAllocatedBytes(precise: true);
         await scratch.ApplyAsync(layer);

@@ -37,9 +37,9 @@ internal sealed class MetadataConnection : IDisposable
         try
         {
             opened.Execute("PRAGMA foreign_keys = ON");
-            // WAL with NORMAL loses no consistency at power loss, only the last transactions; FULL flushes the log at each.
             // Merging the log costs the more the less often pages in it are the same; SQLite's own 1000 pages are a hundred commits.
             opened.Execute("PRAGMA wal_autocheckpoint = 4000");
+            // WAL with NORMAL loses no consistency at power loss, only the last transactions; FULL flushes the log at each.
             opened.Execute(durability == Durability.Full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
             return opened;
         }

@@ -27,7 +27,7 @@ internal static class ImpliedDirectories
         {
             foreach (string parent in parents)
                 lowers.Add(Open(parent));
-            TakeAfter(root, lowers[0], files);
+            CopyUp.CopyAttributes(lowers[0], root, files);
             if (attributes.IsImplied(root))
                 new Walk(files, attributes, cancellationToken).Visit(root, lowers, "");
         }
@@ -40,8 +40,6 @@ internal static class ImpliedDirectories
 
     private static SafeFileHandle Open(string path) =>
         Sys.TryOpen(null, path, Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening the tree", path, errno);
-
-    private static void TakeAfter(SafeFileHandle directory, SafeFileHandle example, string subject) => CopyUp.CopyAttributes(example, directory, subject);
 
     private sealed class Walk(string files, OverlayAttributes attributes, CancellationToken cancellationToken)
     {
@@ -81,7 +79,7 @@ internal static class ImpliedDirectories
                 if (!attributes.IsOpaque(directory))
                     OpenLowers(parent.Lowers, name, lowers, isImplied, path);
                 if (isImplied && lowers.Count > 0)
-                    TakeAfter(directory, lowers[0], files + path);
+                    CopyUp.CopyAttributes(lowers[0], directory, files + path);
                 _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), Owns: true));
             }
             catch

@@ -21,6 +21,13 @@ public abstract partial class LocalSnapshotter
 
     private bool IsAdditional(string name) => _additional.Exists(store => store.Find(name) is not null);
 
+    // Before a transaction, never in one: it would hold up this store's writers for the reading of another. Nothing keeps that store from having the name a moment later.
+    private void CheckNotAdditional(string name)
+    {
+        if (IsAdditional(name))
+            throw Taken(name);
+    }
+
     /// <summary>
     /// The chain of a parent that only another store has, topmost first; empty where there is no parent, it is this store's, or nobody's. Also of one that is
     /// borrowed already: it may be given back before it is used.

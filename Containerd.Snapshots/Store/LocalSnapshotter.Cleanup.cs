@@ -45,12 +45,13 @@ public abstract partial class LocalSnapshotter
     private async Task RemoveTreeAsync(string key, CancellationToken cancellationToken)
     {
         CheckWritable("Removing snapshot", key);
+        bool isAdditional = IsAdditional(key);
         TreeRecord? garbage = await _metadata.WriteAsync(
             connection =>
             {
                 SnapshotRecord? record = SnapshotTable.Find(connection, key);
                 if (record is null or { IsBorrowed: true })
-                    throw MissingOrForeign("Removing", key, record);
+                    throw MissingOrForeign("Removing", key, record is not null || isAdditional);
                 if (SnapshotTable.HasChildren(connection, record.Id))
                 {
                     throw new ContainerdException(ErrorKind.FailedPrecondition, $"Removing snapshot '{Excerpt.Of(key)}': other snapshots are based on it; remove them first.") { Subject = key };

@@ -20,9 +20,10 @@ public abstract partial class LocalSnapshotter
         options ??= new SnapshotCommitOptions();
         Labels.Validate(options.Labels);
         CheckWritable("Committing snapshot", key);
+        CheckNotAdditional(name);
         options = options with { Labels = Copy(options.Labels) };
         // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
-        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.Take(key) is { Place: null, Boot: null } prepared
+        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.TryTake(key, out TreeRecord prepared) && prepared is { Place: null, Boot: null }
             && await OnPoolAsync(() => CommitPreparedAsync(name, key, options, prepared, cancellationToken), cancellationToken).ConfigureAwait(false) is { } committed)
         {
             return committed;
@@ -61,6 +62,7 @@ public abstract partial class LocalSnapshotter
         if (diffId.IsEmpty)
             throw new ArgumentException("The empty digest names no layer.", nameof(diffId));
         CheckWritable("Adopting snapshot", name);
+        CheckNotAdditional(name);
         FrozenDictionary<string, string> copied = Copy(labels);
         return await Task.Run(() => AdoptTreeAsync(name, parent, diffId, copied, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
@@ -275,7 +277,7 @@ public abstract partial class LocalSnapshotter
     private (SnapshotRow Active, Parent? Below) FindForCommit(
         MetadataConnection connection, string name, string key, string? parent, List<SnapshotRecord> borrowed)
     {
-        if (SnapshotTable.Exists(connection, name) || IsAdditional(name))
+        if (SnapshotTable.Exists(connection, name))
             throw Taken(name);
         SnapshotRow active = SnapshotTable.FindRow(connection, key) ?? throw Missing("active snapshot", key);
         if (active.Kind != SnapshotKind.Active)

@@ -4,8 +4,8 @@ namespace Containerd.Snapshots;
 
 public abstract partial class LocalSnapshotter
 {
-    private readonly KnownParents _known = new();
-    private readonly PreparedTrees _prepared = new();
+    private readonly RecentSnapshots<KnownParent> _parents = new();
+    private readonly RecentSnapshots<TreeRecord> _prepared = new();
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Mount>> PrepareAsync(
@@ -27,6 +27,7 @@ public abstract partial class LocalSnapshotter
             CheckCapability(key, SnapshotterCapabilities.RemapIds, "map IDs");
         if (options is { IsLayer: true })
             CheckCapability(key, SnapshotterCapabilities.Rebase, "put a tree onto a parent later");
+        CheckNotAdditional(key);
         if (_isReadOnly)
         {
             return kind == SnapshotKind.View
@@ -43,7 +44,9 @@ public abstract partial class LocalSnapshotter
     }
 
     private async Task<IReadOnlyList<Mount>> ViewTreeAsync(Creation creation, string parent, CancellationToken cancellationToken) =>
-        (await RecordAsync(creation, BorrowableChain(parent), _known.Find(parent), null, cancellationToken).ConfigureAwait(false))!;
+        (await RecordAsync(creation, BorrowableChain(parent), FindKnown(parent), null, cancellationToken).ConfigureAwait(false))!;
+
+    private KnownParent? FindKnown(string? parent) => parent is not null && _parents.TryFind(parent, out KnownParent? known) ? known : null;
 
     private async Task<IReadOnlyList<Mount>> CreateWithTreeAsync(Creation creation, CancellationToken cancellationToken)
     {
@@ -51,7 +54,7 @@ public abstract partial class LocalSnapshotter
         while (true)
         {
             // What cannot succeed is told before a directory is made, unless the parent is known; the transaction looks in any case.
-            KnownParent? known = creation.Parent is null ? null : _known.Find(creation.Parent);
+            KnownParent? known = FindKnown(creation.Parent);
             if (known is null)
                 known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, null));
             IReadOnlyList<Mount>? mounts = null;
@@ -65,7 +68,7 @@ public abstract partial class LocalSnapshotter
             }
             if (mounts is not null)
                 return mounts;
-            _known.Forget(creation.Parent!); // another is of its name now, or none
+            _parents.TryTake(creation.Parent!, out _); // another is of its name now, or none
         }
     }
 
@@ -155,7 +158,7 @@ public abstract partial class LocalSnapshotter
             return null;
         Reached?.Invoke(StoreStep.SnapshotRecorded);
         if (below is not null)
-            _known.Add(creation.Parent!, below);
+            _parents.Add(creation.Parent!, below);
         if (tree is { } own && creation.Kind == SnapshotKind.Active)
             _prepared.Add(creation.Key, own);
         return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, tree, below?.Trees ?? [], creation.Mappings));
@@ -185,7 +188,7 @@ public abstract partial class LocalSnapshotter
                 below = known?.Row == found ? known : new KnownParent(found, SnapshotTable.Chain(connection, found.Id));
         }
         // Of a known parent the new row itself tells whether the name is free.
-        return (known is null && SnapshotTable.Exists(connection, key)) || IsAdditional(key) ? throw Taken(key) : below;
+        return known is null && SnapshotTable.Exists(connection, key) ? throw Taken(key) : below;
     }
 
     private void CheckCapability(string key, SnapshotterCapabilities needed, string what)

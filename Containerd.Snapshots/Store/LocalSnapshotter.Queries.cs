@@ -56,12 +56,13 @@ public abstract partial class LocalSnapshotter
             () =>
             {
                 CheckWritable("Labelling snapshot", key);
+                bool isAdditional = IsAdditional(key);
                 return _metadata.WriteAsync(
                     connection =>
                     {
                         SnapshotRecord? record = SnapshotTable.Find(connection, key);
                         if (record is null or { IsBorrowed: true })
-                            throw MissingOrForeign("Labelling", key, record);
+                            throw MissingOrForeign("Labelling", key, record is not null || isAdditional);
                         SnapshotInfo updated = record.Info with { Labels = labels.ApplyTo(record.Info.Labels), UpdatedAt = now };
                         SnapshotTable.SetLabels(connection, record.Id, updated);
                         return updated;
@@ -146,8 +147,8 @@ public abstract partial class LocalSnapshotter
 
     private SnapshotRecord? FindRecord(string key) => _metadata.Read(connection => SnapshotTable.Find(connection, key));
 
-    private ContainerdException MissingOrForeign(string doing, string key, SnapshotRecord? borrowed) =>
-        borrowed is not null || IsAdditional(key)
+    private ContainerdException MissingOrForeign(string doing, string key, bool isForeign) =>
+        isForeign
             ? new ContainerdException(ErrorKind.PermissionDenied, $"{doing} snapshot '{Excerpt.Of(key)}': it belongs to an additional store, which is only read here.") { Subject = key }
             : Missing("snapshot", key);
 

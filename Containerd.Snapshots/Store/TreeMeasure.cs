@@ -79,7 +79,7 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
                 SafeFileHandle? directory = Sys.TryOpenConfined(
                     level.Directory, child, Sys.ReadDirectoryOnly, Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV, out int errno);
                 if (directory is not null)
-                    Enter(directory, Extend(level.Hash, child.AsSpan(..^1)), Append(level.PathLength, child.AsSpan(..^1)));
+                    Enter(directory, Extend(level.Hash, child.AsSpan(..^1)), isCounted is null ? 0 : Append(level.PathLength, child.AsSpan(..^1)));
                 else if (errno is not (ENOENT or ENOTDIR or ELOOP or EXDEV)) // replaced meanwhile, or a mount, which is not the tree's
                     throw Failure("Measuring", path, errno);
             }
@@ -107,7 +107,9 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
                     return;
                 if (errno != 0)
                     throw Failure("Measuring", path, errno);
-                Append(pathLength, name[..^1]);
+                // Paths are for the rule alone.
+                if (isCounted is not null)
+                    Append(pathLength, name[..^1]);
                 Count(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_path), status, Extend(hash, name[..^1]));
                 if (status.IsDirectory)
                     children.Enqueue(name.ToArray());

@@ -19,7 +19,6 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
 {
     private const string LockName = "lock";
     private const int PrivateMode = 0x1C0; // 0700
-    private const int OthersMayWrite = 0x12; // S_IWGRP | S_IWOTH
 
     private readonly ILogger _logger = (ILogger?)loggerFactory?.CreateLogger<LinuxMounter>() ?? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
@@ -69,16 +68,16 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
             throw Failure("Making the directory for temporary mounts", path, errno);
         SafeFileHandle directory = Sys.TryOpen(null, path, LibC.O_RDONLY | LibC.O_DIRECTORY | LibC.O_NOFOLLOW, out errno)
             ?? throw Failure("Opening the directory for temporary mounts", path, errno);
-        errno = Sys.Status(directory, "", out EntryStatus status);
-        if (errno == 0 && status.UserId == Sys.EffectiveUserId && (status.Permissions & OthersMayWrite) == 0)
+        try
+        {
+            PrivateDirectory.Check(directory, "The directory for temporary mounts", path);
             return directory;
-        directory.Dispose();
-        throw errno != 0
-            ? Failure("Reading the status of", path, errno)
-            : new ContainerdException(
-                ErrorKind.PermissionDenied,
-                $"Mounting in the temporary directory '{Excerpt.Of(path)}': it has to belong to user {Sys.EffectiveUserId}, and nobody else may write there; it has owner {status.UserId}, mode {Convert.ToString(status.Permissions, 8)}.")
-            { Subject = path };
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
     }
 
     // Returns the directory as seen through its own private mount.

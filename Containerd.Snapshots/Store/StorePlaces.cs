@@ -79,16 +79,7 @@ internal sealed class StorePlaces : IDisposable
     {
         using SafeFileHandle directory = Sys.TryOpen(null, path, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_DIRECTORY | Tmds.Linux.LibC.O_NOFOLLOW, out int errno)
             ?? throw Failure("Opening the directory for writable trees", path, errno);
-        errno = Sys.Status(directory, "", out EntryStatus status);
-        if (errno != 0)
-            throw Failure("Reading the status of", path, errno);
-        // As the root: whoever may write there can put anything where containers find it.
-        if (status.UserId != Sys.EffectiveUserId || (status.Permissions & 0x12) != 0)
-        {
-            throw new ContainerdException(
-                ErrorKind.PermissionDenied, $"The directory for writable trees '{Excerpt.Of(path)}' belongs to another user, or others may write to it; it has to be the process' user's alone.")
-            { Subject = path };
-        }
+        PrivateDirectory.Check(directory, "The directory for writable trees", path);
         return TreePlace.Open(directory, path, make);
     }
 }

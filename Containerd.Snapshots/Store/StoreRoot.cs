@@ -59,7 +59,7 @@ internal sealed class StoreRoot : IDisposable
         var root = new StoreRoot(full, OpenRoot(full));
         try
         {
-            root.CheckOwner();
+            PrivateDirectory.Check(root._root, "Root", root.Path);
             bool isStore = StoreFormat.Check(full, driver.Name) is not null;
             if (!isStore)
                 root.CheckEmpty(driver.Name);
@@ -101,7 +101,7 @@ internal sealed class StoreRoot : IDisposable
         var root = new StoreRoot(full, handle);
         try
         {
-            root.CheckOwner();
+            PrivateDirectory.Check(root._root, "Root", root.Path);
             int format = StoreFormat.Check(full, driver.Name)
                 ?? throw new ContainerdException(ErrorKind.NotFound, $"There is no store in '{Excerpt.Of(full)}', and to read only none is made.") { Subject = full };
             if (format != StoreFormat.Version)
@@ -128,7 +128,7 @@ internal sealed class StoreRoot : IDisposable
         var root = new StoreRoot(path, OpenRoot(path));
         try
         {
-            root.CheckOwner();
+            PrivateDirectory.Check(root._root, "Root", root.Path);
             StoreFormat.Check(path, snapshotter);
             using SafeFileHandle held = root.Lock(timeProvider);
             root.Trees = TreePlace.Open(root._root, path, make: true);
@@ -182,24 +182,6 @@ internal sealed class StoreRoot : IDisposable
         }
         if (errno is not (0 or EEXIST))
             throw Failure("Making the directory", parent, errno);
-    }
-
-    // Whoever may write into a root can put devices and set-id programs where containers find them, or have this process delete what it should not.
-    private void CheckOwner()
-    {
-        CheckErrno(Sys.Status(_root, "", out EntryStatus status), "Reading the status of");
-        if (status.UserId != Sys.EffectiveUserId)
-        {
-            throw new ContainerdException(
-                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' belongs to user {status.UserId}, this process runs as {Sys.EffectiveUserId}: a store is its owner's alone.")
-            { Subject = Path };
-        }
-        if ((status.Permissions & 0x12) != 0) // S_IWGRP | S_IWOTH
-        {
-            throw new ContainerdException(
-                ErrorKind.PermissionDenied, $"Root '{Excerpt.Of(Path)}' may be written by others (mode {Convert.ToString(status.Permissions, 8)}); make it 0700 if its content can be trusted.")
-            { Subject = Path };
-        }
     }
 
     private void CheckEmpty(string component)

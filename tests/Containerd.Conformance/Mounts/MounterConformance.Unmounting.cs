@@ -98,7 +98,8 @@ public abstract partial class MounterConformance
         string target = NewDirectory("target");
         Mounter.Mount([Tmpfs()], target);
         FileStream held = File.Create(Path.Join(target, "held"));
-        Task unmounting = Task.Run(() => Mounter.Unmount(target));
+        IMounter patient = CreateMounter(TimeSpan.FromMinutes(1));
+        Task unmounting = Task.Run(() => patient.Unmount(target));
         await Task.Delay(TimeSpan.FromMilliseconds(150));
         Assert.That(unmounting.IsCompleted, Is.False);
         await held.DisposeAsync();

@@ -22,14 +22,15 @@ public abstract partial class MounterConformance
     protected virtual string? TemporaryDirectory => null;
 
     /// <summary>Makes the mounter under test.</summary>
-    protected abstract IMounter CreateMounter();
+    /// <param name="busyTimeout">How long it is to try again while a mount is busy. One that has no such setting passes over it, and may fail a test on a slow machine.</param>
+    protected abstract IMounter CreateMounter(TimeSpan busyTimeout);
 
     /// <summary>Makes the test's directory and mounter.</summary>
     [SetUp]
     public void SetUpMounter()
     {
         _directory = Directory.CreateTempSubdirectory("mounter-").FullName;
-        Mounter = CreateMounter();
+        Mounter = CreateMounter(TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Unmounts and deletes what the test has left.</summary>

@@ -12,10 +12,10 @@ public class LinuxMounterConformanceTests(MountApi api, bool olderKernel) : Moun
 {
     protected override string? TemporaryDirectory => NewDirectory("temporary");
 
-    protected override IMounter CreateMounter() => new LinuxMounter(new LinuxMounterOptions
+    protected override IMounter CreateMounter(TimeSpan busyTimeout) => new LinuxMounter(new LinuxMounterOptions
     {
         Api = api,
-        BusyTimeout = TimeSpan.FromSeconds(1),
+        BusyTimeout = busyTimeout,
         TemporaryDirectory = TemporaryDirectory,
     })
     {

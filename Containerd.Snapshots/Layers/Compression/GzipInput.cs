@@ -12,7 +12,7 @@ namespace Containerd.Snapshots;
 /// </remarks>
 internal sealed class GzipInput(BlockReader input) : Stream
 {
-    private const int ChunkLength = 16 << 10;
+    private const int ChunkLength = 64 << 10;
     private const int HistoryLength = 16;
     public const int TrailerLength = 8;
 
@@ -25,6 +25,25 @@ internal sealed class GzipInput(BlockReader input) : Stream
     /// <summary>The next byte, or -1 at the end.</summary>
     public async ValueTask<int> ReadByteAsync(CancellationToken cancellationToken) =>
         await EnsureAsync(1, _position, cancellationToken).ConfigureAwait(false) ? _buffer[_position++] : -1;
+
+    /// <summary>The bytes at hand; empty only before <see cref="FillAsync"/> or at the end.</summary>
+    public ReadOnlySpan<byte> Span => _buffer.AsSpan(_position, _end - _position);
+
+    /// <summary>Makes sure that there are bytes at hand; false at the end.</summary>
+    public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => EnsureAsync(1, _position, cancellationToken);
+
+    /// <summary>Says that bytes at hand are used up; a negative number, down to -8, that as many used before are not.</summary>
+    public void Advance(int count) => _position += count;
+
+    /// <summary>Reads the trailer of a member, which is right here; null where the stream ends before.</summary>
+    public async ValueTask<ulong?> ReadTrailerAsync(CancellationToken cancellationToken)
+    {
+        if (!await EnsureAsync(TrailerLength, _position, cancellationToken).ConfigureAwait(false))
+            return null;
+        ulong trailer = BinaryPrimitives.ReadUInt64LittleEndian(Span);
+        _position += TrailerLength;
+        return trailer;
+    }
 
     /// <summary>Says that the compressed data of a member starts here.</summary>
     public void BeginMember() => _memberStart = _handed = _position;

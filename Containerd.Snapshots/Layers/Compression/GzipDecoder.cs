@@ -12,9 +12,9 @@ internal static class GzipDecoder
         for (bool first = true; await header.ReadAsync(first, cancellationToken).ConfigureAwait(false); first = false)
         {
             members.BeginMember();
-            if (await InflateAsync(members, output, cancellationToken).ConfigureAwait(false) is not { } trailer)
+            if (await InflateAsync(members, output, cancellationToken).ConfigureAwait(false) is not (uint checksum, long length))
                 return;
-            if (!await members.SeekBehindTrailerAsync(trailer, cancellationToken).ConfigureAwait(false))
+            if (!await members.SeekBehindTrailerAsync(checksum, length, cancellationToken).ConfigureAwait(false))
                 throw Corrupted("a member is cut off, or its checksum or length is wrong");
         }
         await output.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -24,7 +24,7 @@ internal static class GzipDecoder
         new(ErrorKind.DataCorrupted, $"Cannot expand the layer's gzip stream: {reason}. Fetch the layer again.", cause);
 
     // The checksum and length that have to follow; null where nobody reads the output any more.
-    private static async ValueTask<ulong?> InflateAsync(GzipInput members, BlockWriter output, CancellationToken cancellationToken)
+    private static async ValueTask<(uint Checksum, long Length)?> InflateAsync(GzipInput members, BlockWriter output, CancellationToken cancellationToken)
     {
         uint checksum = 0;
         long length = 0;
@@ -44,7 +44,7 @@ internal static class GzipDecoder
                     throw Corrupted("its compressed data is damaged", e);
                 }
                 if (count == 0)
-                    return ((ulong)(uint)length << 32) | checksum;
+                    return (checksum, length);
                 checksum = Crc32.Append(checksum, room.Span[..count]);
                 length += count;
                 if (!await output.AdvanceAsync(count, cancellationToken).ConfigureAwait(false))

@@ -54,6 +54,29 @@ public sealed class CompressionDamageTests
         Expect(compression, [.. layer, .. garbage], $"{length} bytes");
     }
 
+    [TestCase("0300", true)]
+    [TestCase("010000FFFF", true)]
+    [TestCase("000000FFFF0300", true)]
+    [TestCase("000000FFFF000000FFFF010000FFFF", true)]
+    [TestCase("02080C20800003", false, Description = "goes on with other blocks")]
+    public async Task MembersWithoutContentEndWhereTheirDataEnds(string deflate, bool valid)
+    {
+        byte[] header = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3];
+        byte[] empty = [.. header, .. Convert.FromHexString(deflate), .. new byte[8]];
+        byte[] data = CompressionRun.Sample(40_000);
+        byte[] layer = [.. CompressionTests.Gzip(data), .. empty, .. CompressionTests.Gzip(data), .. empty, .. new byte[20]];
+        var compression = new GzipCompression();
+        if (valid)
+        {
+            Assert.That(await compression.ExpandAsync(new TrickleStream(layer)), Is.EqualTo((byte[])[.. data, .. data]));
+            // What looks like a trailer further on is not taken for the member's.
+            Expect(compression, [.. empty[..^1], 7, .. new byte[8]], "a wrong trailer before zeros");
+            Expect(compression, [.. empty[..^8], 7, .. new byte[8], .. layer], "garbage in front of the trailer");
+        }
+        else
+            Expect(compression, layer, deflate);
+    }
+
     [Test]
     public void ADeclaredLengthIsNotBelieved()
     {

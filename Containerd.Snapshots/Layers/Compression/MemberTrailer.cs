@@ -4,13 +4,16 @@ namespace Containerd.Snapshots;
 internal struct MemberTrailer
 {
     private uint _checksum;
-    private uint _length;
+    private long _length;
 
-    public readonly ulong Value => ((ulong)_length << 32) | _checksum;
+    public readonly bool IsOfNothing => _length == 0;
+
+    /// <summary>Its eight bytes.</summary>
+    public readonly ulong Value => ((ulong)(uint)_length << 32) | _checksum;
 
     public void Append(ReadOnlySpan<byte> expanded)
     {
         _checksum = Crc32.Append(_checksum, expanded);
-        _length += (uint)expanded.Length; // modulo 2^32, as the format has it
+        _length += expanded.Length;
     }
 }

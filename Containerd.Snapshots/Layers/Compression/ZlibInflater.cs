@@ -32,6 +32,6 @@ internal sealed class ZlibInflater(GzipInput members, BlockWriter output)
                     return false;
             }
         }
-        return await members.SeekBehindTrailerAsync(trailer.Value, cancellationToken).ConfigureAwait(false) ? true : throw GzipDecoder.BadTrailer();
+        return await members.SeekBehindTrailerAsync(trailer, cancellationToken).ConfigureAwait(false) ? true : throw GzipDecoder.BadTrailer();
     }
 }

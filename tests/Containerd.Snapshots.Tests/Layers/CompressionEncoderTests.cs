@@ -16,9 +16,9 @@ public sealed class CompressionEncoderTests
     {
         byte[] archive = CompressionRun.Sample(length);
         byte[] layer = await Gzip.CompressAsync(archive);
-        Assert.That(await Gzip.ExpandAsync(new MemoryStream(layer)), Is.EqualTo(archive));
-        Assert.That(await Gzip.ExpandAsync(new TrickleStream(layer)), Is.EqualTo(archive), "in pieces");
-        Assert.That(BclGunzip(layer), Is.EqualTo(archive), "read by the BCL");
+        Assert.That(await Gzip.ExpandAsync(new MemoryStream(layer)), new SameBytes(archive));
+        Assert.That(await Gzip.ExpandAsync(new TrickleStream(layer)), new SameBytes(archive), "in pieces");
+        Assert.That(BclGunzip(layer), new SameBytes(archive), "read by the BCL");
     }
 
     [Test]
@@ -26,26 +26,26 @@ public sealed class CompressionEncoderTests
     {
         byte[] archive = CompressionRun.Sample(length);
         byte[] layer = await Zstandard.CompressAsync(archive);
-        Assert.That(await Zstandard.ExpandAsync(new MemoryStream(layer)), Is.EqualTo(archive));
-        Assert.That(await Zstandard.ExpandAsync(new TrickleStream(layer, 40_000)), Is.EqualTo(archive), "in pieces");
+        Assert.That(await Zstandard.ExpandAsync(new MemoryStream(layer)), new SameBytes(archive));
+        Assert.That(await Zstandard.ExpandAsync(new TrickleStream(layer, 40_000)), new SameBytes(archive), "in pieces");
     }
 
     [Test]
     public async Task EveryLevelComesBackAsItWas()
     {
-        byte[] archive = CompressionRun.Sample(GzipBlock + 300_000);
+        byte[] archive = CompressionRun.Sample(GzipBlock + 30_000);
         long previous = 0;
         for (int level = 0; level <= 9; level++)
         {
             byte[] layer = await Gzip.CompressAsync(archive, level);
-            Assert.That(BclGunzip(layer), Is.EqualTo(archive), $"gzip {level}");
+            Assert.That(BclGunzip(layer), new SameBytes(archive), $"gzip {level}");
             Assert.That(layer, level == 0 ? Has.Length.GreaterThan(archive.Length) : Has.Length.LessThan(archive.Length), $"gzip {level}");
         }
-        byte[] shorter = archive[..400_000];
+        byte[] shorter = archive[..150_000];
         for (int level = 1; level <= 19; level++)
         {
             byte[] layer = await Zstandard.CompressAsync(shorter, level);
-            Assert.That(await Zstandard.ExpandAsync(new MemoryStream(layer)), Is.EqualTo(shorter), $"zstd {level}");
+            Assert.That(await Zstandard.ExpandAsync(new MemoryStream(layer)), new SameBytes(shorter), $"zstd {level}");
             previous += layer.Length;
         }
         Assert.That(previous, Is.LessThan(19 * shorter.Length));
@@ -58,13 +58,13 @@ public sealed class CompressionEncoderTests
         if (!zeros)
             new Random(3).NextBytes(archive);
         byte[] layer = await Gzip.CompressAsync(archive, level);
-        Assert.That(BclGunzip(layer), Is.EqualTo(archive));
+        Assert.That(BclGunzip(layer), new SameBytes(archive));
         // zlib-ng's fastest level codes noise with nine bits a byte.
         Assert.That(layer, zeros && level > 0 ? Has.Length.LessThan(archive.Length / 50) : Has.Length.LessThan(archive.Length * (level == 1 ? 1.13 : 1.001)));
         if (level == 0)
             return;
         byte[] frames = await Zstandard.CompressAsync(archive, level);
-        Assert.That(await Zstandard.ExpandAsync(new MemoryStream(frames)), Is.EqualTo(archive));
+        Assert.That(await Zstandard.ExpandAsync(new MemoryStream(frames)), new SameBytes(archive));
         Assert.That(frames, zeros ? Has.Length.LessThan(archive.Length / 1000) : Has.Length.LessThan(archive.Length * 1.001));
     }
 
@@ -74,12 +74,12 @@ public sealed class CompressionEncoderTests
         byte[] archive = CompressionRun.Sample((5 * GzipBlock) + 12345);
         byte[] gzip = await new GzipCompression(1).CompressAsync(archive);
         foreach (int workers in (int[])[2, 3, 8])
-            Assert.That(await new GzipCompression(workers).CompressAsync(new TrickleStream(archive, 90_000 + workers)), Is.EqualTo(gzip), $"{workers} workers");
+            Assert.That(await new GzipCompression(workers).CompressAsync(new TrickleStream(archive, 90_000 + workers)), new SameBytes(gzip), $"{workers} workers");
 
         byte[] larger = CompressionRun.Sample((3 * ZstandardBlock) + 12345);
         byte[] zstandard = await new ZstandardCompression(1).CompressAsync(larger, 1);
         foreach (int workers in (int[])[2, 4])
-            Assert.That(await new ZstandardCompression(workers).CompressAsync(new TrickleStream(larger, 90_000 + workers), 1), Is.EqualTo(zstandard), $"{workers} workers");
+            Assert.That(await new ZstandardCompression(workers).CompressAsync(new TrickleStream(larger, 90_000 + workers), 1), new SameBytes(zstandard), $"{workers} workers");
     }
 
     [Test]
@@ -98,7 +98,7 @@ public sealed class CompressionEncoderTests
         Assert.That(await Zstandard.CompressAsync([]), Is.Not.Empty);
         Assert.That(await new NoCompression().CompressAsync([]), Is.Empty);
         byte[] archive = CompressionRun.Sample(700_000);
-        Assert.That(await new NoCompression().CompressAsync(new TrickleStream(archive)), Is.EqualTo(archive));
+        Assert.That(await new NoCompression().CompressAsync(new TrickleStream(archive)), new SameBytes(archive));
     }
 
     [Test]

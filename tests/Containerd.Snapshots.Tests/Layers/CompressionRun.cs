@@ -5,6 +5,13 @@ namespace Containerd.Snapshots.Tests;
 /// <summary>Runs a compression from memory to memory.</summary>
 internal static class CompressionRun
 {
+    public static ILayerCompression Make(BuiltInCompression kind) => kind switch
+    {
+        BuiltInCompression.Zstandard => new ZstandardCompression(),
+        BuiltInCompression.Gzip => new GzipCompression(useIsal: true),
+        _ => new GzipCompression(useIsal: false),
+    };
+
     public static Task<byte[]> CompressAsync(this ILayerCompression compression, byte[] archive, int? level = null) =>
         CompressAsync(compression, new MemoryStream(archive), level);
 

@@ -12,9 +12,9 @@ namespace Containerd.Snapshots;
 /// </remarks>
 internal sealed class GzipInput(BlockReader input) : Stream
 {
-    private const int ChunkLength = 16 << 10;
-    private const int HistoryLength = 16;
-    public const int TrailerLength = 8;
+    private const int ChunkLength = 64 << 10;
+    private const int HistoryLength = 1 << 10;
+    private const int TrailerLength = 8;
 
     private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(HistoryLength + ChunkLength + HistoryLength);
     private int _position;
@@ -25,6 +25,25 @@ internal sealed class GzipInput(BlockReader input) : Stream
     /// <summary>The next byte, or -1 at the end.</summary>
     public async ValueTask<int> ReadByteAsync(CancellationToken cancellationToken) =>
         await EnsureAsync(1, _position, cancellationToken).ConfigureAwait(false) ? _buffer[_position++] : -1;
+
+    /// <summary>The bytes at hand; empty only before <see cref="FillAsync"/> or at the end.</summary>
+    public ReadOnlySpan<byte> Span => _buffer.AsSpan(_position, _end - _position);
+
+    /// <summary>Makes sure that there are bytes at hand; false at the end.</summary>
+    public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => EnsureAsync(1, _position, cancellationToken);
+
+    /// <summary>Says that bytes at hand are used up; a negative number, down to -8, that as many used before are not.</summary>
+    public void Advance(int count) => _position += count;
+
+    /// <summary>Reads the trailer of a member, which is right here; null where the stream ends before.</summary>
+    public async ValueTask<ulong?> ReadTrailerAsync(CancellationToken cancellationToken)
+    {
+        if (!await EnsureAsync(TrailerLength, _position, cancellationToken).ConfigureAwait(false))
+            return null;
+        ulong trailer = BinaryPrimitives.ReadUInt64LittleEndian(Span);
+        _position += TrailerLength;
+        return trailer;
+    }
 
     /// <summary>Says that the compressed data of a member starts here.</summary>
     public void BeginMember() => _memberStart = _handed = _position;
@@ -42,32 +61,39 @@ internal sealed class GzipInput(BlockReader input) : Stream
 
     /// <summary>Moves to right behind the trailer of the member that the inflater has finished.</summary>
     /// <returns>False where there is no such trailer: the member is damaged or cut off.</returns>
-    public async ValueTask<bool> SeekBehindTrailerAsync(ulong trailer, CancellationToken cancellationToken)
+    public async ValueTask<bool> SeekBehindTrailerAsync(MemberTrailer trailer, CancellationToken cancellationToken)
     {
-        // The inflater stopped within the last bytes it was handed; the trailer, and what tells that it is one, may reach beyond them.
-        await EnsureAsync(TrailerLength + 3, _handed, cancellationToken).ConfigureAwait(false);
-        int first = Math.Max(_handed - HistoryLength, Math.Max(_memberStart + 2, 0)); // no deflate stream is shorter than two bytes
-        int fallback = -1;
-        for (int at = first; at <= Math.Min(_position, _end - TrailerLength); at++)
-        {
-            if (BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) != trailer)
-                continue;
-            ReadOnlySpan<byte> next = _buffer.AsSpan(at + TrailerLength, _end - at - TrailerLength);
-            // The trailer of an empty member is all zeros, so padding makes several places look right: the one before a member, or the end, is it.
-            if (next.IsEmpty || next.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]))
-            {
-                _position = at + TrailerLength;
-                return true;
-            }
-            if (fallback < 0)
-                fallback = at;
-        }
-        if (fallback >= 0)
-            _position = fallback + TrailerLength;
-        return fallback >= 0;
+        // The inflater stopped within the last bytes it was handed; the trailer may reach beyond them.
+        await EnsureAsync(TrailerLength, _handed, cancellationToken).ConfigureAwait(false);
+        int at = trailer.IsOfNothing ? BehindNothing() : BehindContent(trailer.Value);
+        if (at < 0)
+            return false;
+        _position = at + TrailerLength;
+        return true;
     }
 
-    // Keeps what lies behind an offset, and a little in front of it: a trailer may have begun in what the inflater took before.
+    // Sixty-four bits that have to be what they are find their own place.
+    private int BehindContent(ulong trailer)
+    {
+        for (int at = Math.Max(_handed - TrailerLength, Math.Max(_memberStart + 2, 0)); at <= _end - TrailerLength; at++) // no deflate stream is shorter than two bytes
+        {
+            if (BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == trailer)
+                return at;
+        }
+        return -1;
+    }
+
+    // The trailer of an empty member is all zeros, which many places look like: where it is, the compressed data itself has to tell.
+    private int BehindNothing()
+    {
+        if (_memberStart < 0)
+            return -1;
+        int at = _memberStart + EmptyDeflate.Length(_buffer.AsSpan(_memberStart, _end - _memberStart));
+        bool isTrailer = at > _memberStart && at <= _end - TrailerLength && BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == 0;
+        return isTrailer ? at : -1;
+    }
+
+    // Keeps what lies behind an offset, and a little in front of it: a trailer, or a member without content, may have begun in what the inflater took before.
     private async ValueTask<bool> EnsureAsync(int count, int keepFrom, CancellationToken cancellationToken)
     {
         if (_end - _position >= count)

@@ -9,7 +9,7 @@ public sealed record LayerLimits
     /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
     public long MaxExpandedBytes { get; init => field = Positive(value); } = 128L << 30;
 
-    /// <summary>The number of entries in the archive.</summary>
+    /// <summary>The number of entries in the archive, and of directories that their paths imply without an entry of their own.</summary>
     /// <value>2,000,000. Each costs about 60 bytes of memory until the layer is applied.</value>
     /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
     public long MaxEntries { get; init => field = Positive(value); } = 2_000_000;

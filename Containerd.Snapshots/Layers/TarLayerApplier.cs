@@ -11,10 +11,13 @@ namespace Containerd.Snapshots;
 /// <para>All work happens beneath a directory handle: paths are resolved inside the root by <c>openat2</c> (Linux 5.6), or one component at a time where
 /// that is missing or forbidden, and what an entry makes is never reached through a link. Another process that changes the tree meanwhile can spoil the
 /// result, but gets nothing written outside, save into directories that it moves out itself.</para>
-/// <para>Of the attributes in a layer, <c>user.*</c>, <c>security.capability</c> and POSIX ACLs in binary form are applied; <c>trusted.*</c>,
-/// <c>user.overlay.*</c> and other <c>security.*</c> are left out with a warning (see <see cref="TarLayerApplierOptions.ApplySecurityLabels"/>). A
+/// <para>Of the attributes in a layer, <c>user.*</c>, <c>security.capability</c> and POSIX ACLs are applied, ACLs as text only where they name users and
+/// groups by number; <c>trusted.*</c>, <c>user.overlay.*</c> and other <c>security.*</c> are left out with a warning (see
+/// <see cref="TarLayerApplierOptions.ApplySecurityLabels"/>). What is made in a directory with a default ACL does not inherit it: the archive tells all. A
 /// whiteout never touches what the same layer puts there, wherever it stands in the archive. A character device 0:0 is a whiteout of its own name, which
 /// is what overlayfs would make of it.</para>
+/// <para>A hard link to what neither the layer nor those beneath have is <see cref="ErrorKind.InvalidArgument"/>: so a layer that links into its parent
+/// does not apply by itself, with nothing beneath, and is to be applied over the parent then.</para>
 /// <para>Besides the kinds of <see cref="ILayerApplier.ApplyAsync"/>: <see cref="ErrorKind.NotFound"/>, a directory of the mounts is missing, and
 /// <see cref="ErrorKind.Unavailable"/>, another process keeps changing the tree. An exception of the content's own stream passes through as it is.</para>
 /// <para>Memory: 3 MiB of buffers and about 60 bytes per entry, plus the decoder's window (up to 128 MiB for Zstandard at its highest levels).

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Containerd.Snapshots;
 
 /// <summary>
-/// The process that a test starts beside itself: <c>die DRIVER ROOT STEP VERB NUMBER</c>, <c>work DRIVER ROOT SEED</c>, <c>race ROOT SEED COUNT</c>, or <c>mount …</c>.
+/// The process that a test starts beside itself: <c>die DRIVER ROOT STEP VERB NUMBER</c>, <c>work DRIVER ROOT SEED</c>, <c>race ROOT SEED COUNT</c>, <c>layer …</c>, or <c>mount …</c>.
 /// </summary>
 public static class Program
 {
@@ -21,6 +21,8 @@ public static class Program
             case ["race", string root, string seed, string count]:
                 await StoreRace.RunAsync(root, int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
                 return 0;
+            case ["layer", .. string[] rest]:
+                return await Tests.LayerChild.RunAsync(rest);
             case ["mount", .. string[] rest]:
                 return MountChild.Run(rest);
             default:

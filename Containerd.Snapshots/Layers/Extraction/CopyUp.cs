@@ -42,6 +42,16 @@ internal static class CopyUp
         SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, CancellationToken cancellationToken)
     {
         string subject = ArchiveText.Safe(name);
+        Check(Interop.Files.Status(upper, out Interop.FileStatus before), "look at the directory of", subject);
+        Make(lower, upper, name, status, overlay, cancellationToken);
+        Check(Interop.Files.SetTimes(upper, "."u8, before.AccessTime, before.ModifyTime), "set the times of the directory of", subject);
+    }
+
+    private static void Make(
+        SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, CancellationToken cancellationToken)
+    {
+        string subject = ArchiveText.Safe(name);
+        bool inherits = !status.IsSymbolicLink && AccessControl.IsGivenBy(upper);
         if (status.IsRegular)
         {
             Check(Interop.Files.OpenForReading(lower, name, out SafeFileHandle source), "open the lower layer's", subject);
@@ -53,6 +63,8 @@ internal static class CopyUp
                 using (target)
                 {
                     CopyData(source, target, subject, cancellationToken);
+                    if (inherits)
+                        AccessControl.RemoveInherited(target, subject);
                     CopyAttributes(source, target, subject);
                 }
             }
@@ -70,6 +82,8 @@ internal static class CopyUp
         using (made)
         {
             Check(Interop.Files.SetOwner(made, status.Uid, status.Gid), "set the owner of", subject);
+            if (inherits)
+                AccessControl.RemoveInherited(made, subject);
             if (!status.IsSymbolicLink)
                 Check(Interop.Files.SetPermissionsOfPath(made, status.Permissions), "set the mode of", subject);
         }

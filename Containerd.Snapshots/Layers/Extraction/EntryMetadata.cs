@@ -13,15 +13,17 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
 {
     private const int MaxXattrListBytes = 64 << 10; // linux/limits.h XATTR_LIST_MAX
 
-    private bool _refusedReported, _unsupportedReported;
+    private bool _refusedReported, _unsupportedReported, _unknownAclReported;
 
     /// <summary>For a new regular file or a directory, opened. A directory's times are set when all else is done.</summary>
     public void Apply(SafeFileHandle file, TarEntry entry, bool isDirectory)
     {
-        Check(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
+        CheckOwner(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
         if (entry.HasXattrs)
             SetXattrs(file, entry, mayRefuseUser: false);
         Check(Interop.Files.SetPermissions(file, entry.Mode), "set the mode of", entry);
+        if (entry.Xattrs.HasAclText)
+            SetXattrs(file, entry, mayRefuseUser: false); // libarchive's mode has the group's own rights where the file's has the mask
         if (!isDirectory)
             Check(Interop.Files.SetTimes(file, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
     }
@@ -29,7 +31,7 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
     /// <summary>For a new symbolic link, which has neither a mode nor, normally, attributes.</summary>
     public void ApplyToLink(SafeFileHandle directory, ReadOnlySpan<byte> name, TarEntry entry)
     {
-        Check(Interop.Files.SetOwner(directory, name, entry.Uid, entry.Gid), "set the owner of", entry);
+        CheckOwner(Interop.Files.SetOwner(directory, name, entry.Uid, entry.Gid), "set the owner of", entry);
         if (entry.HasXattrs)
         {
             Check(Interop.Files.OpenPath(directory, name, out SafeFileHandle link), "open", entry);
@@ -40,7 +42,7 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
     }
 
     /// <summary>For a new device or fifo.</summary>
-    public void ApplyToNode(SafeFileHandle directory, ReadOnlySpan<byte> name, int type, TarEntry entry)
+    public void ApplyToNode(SafeFileHandle directory, ReadOnlySpan<byte> name, int type, TarEntry entry, bool inheritsAcl)
     {
         Check(Interop.Files.OpenPath(directory, name, out SafeFileHandle node), "open", entry);
         using (node)
@@ -48,35 +50,42 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
             Check(Interop.Files.Status(node, out Interop.FileStatus status), "look at", entry);
             if (status.Type != type)
                 throw Swapped(entry);
-            Check(Interop.Files.SetOwner(node, entry.Uid, entry.Gid), "set the owner of", entry);
+            if (inheritsAcl)
+                AccessControl.RemoveInherited(node, ArchiveText.Safe(entry.Name));
+            CheckOwner(Interop.Files.SetOwner(node, entry.Uid, entry.Gid), "set the owner of", entry);
             if (entry.HasXattrs)
                 SetXattrs(node, entry, mayRefuseUser: true);
             Check(Interop.Files.SetPermissionsOfPath(node, entry.Mode), "set the mode of", entry);
+            if (entry.Xattrs.HasAclText)
+                SetXattrs(node, entry, mayRefuseUser: true);
+            Check(Interop.Files.SetTimesOfPath(node, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
         }
-        Check(Interop.Files.SetTimes(directory, name, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
     }
 
     /// <summary>
     /// For a new hard link: the header describes the file too. What is right already is left alone, since setting an owner, be it the same, would drop
     /// the file's capabilities.
     /// </summary>
-    public void ApplyToHardLink(SafeFileHandle directory, ReadOnlySpan<byte> name, TarEntry entry)
+    public void ApplyToHardLink(SafeFileHandle directory, ReadOnlySpan<byte> name, in Interop.FileStatus target, TarEntry entry)
     {
         Check(Interop.Files.OpenPath(directory, name, out SafeFileHandle file), "open", entry);
         using (file)
         {
             Check(Interop.Files.Status(file, out Interop.FileStatus status), "look at", entry);
-            if (status.IsDirectory)
+            if (status.Inode != target.Inode || status.Device != target.Device)
                 throw Swapped(entry);
             bool ownerDiffers = status.Uid != entry.Uid || status.Gid != entry.Gid;
             if (ownerDiffers)
-                Check(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
+                CheckOwner(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
             if (entry.HasXattrs)
                 SetXattrs(file, entry, mayRefuseUser: !status.IsRegular);
-            if (!status.IsSymbolicLink && (ownerDiffers || status.Permissions != entry.Mode))
+            // Where there is an ACL that this entry does not tell again, a chmod would change its mask.
+            if (!status.IsSymbolicLink && (ownerDiffers || (status.Permissions != entry.Mode && (entry.HasXattrs || !AccessControl.IsOn(file)))))
                 Check(Interop.Files.SetPermissionsOfPath(file, entry.Mode), "set the mode of", entry);
+            if (entry.Xattrs.HasAclText)
+                SetXattrs(file, entry, mayRefuseUser: !status.IsRegular);
+            Check(Interop.Files.SetTimesOfPath(file, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
         }
-        Check(Interop.Files.SetTimes(directory, name, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
     }
 
     /// <summary>Takes from a directory that was there already the attributes that its entry does not have: the entry's replace them (image-spec layer.md).</summary>
@@ -89,11 +98,14 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
             if (listed.Unsupported)
                 return;
             Check(listed, "list the attributes of", entry);
+            if (length == 0)
+                return;
+            HashSet<byte[]>.AlternateLookup<ReadOnlySpan<byte>> wanted = NamesOf(entry);
             for (ReadOnlySpan<byte> rest = names.AsSpan(0, length); !rest.IsEmpty;)
             {
                 ReadOnlySpan<byte> name = rest[..rest.IndexOf((byte)0)];
                 rest = rest[(name.Length + 1)..];
-                if (!XattrPolicy.Allows(name, securityLabels) || Has(entry.Xattrs, name) || Has(entry.GlobalXattrs, name))
+                if (!XattrPolicy.Allows(name, securityLabels) || wanted.Contains(name))
                     continue;
                 Interop.FileResult removed = Interop.Xattr.Remove(directory, name);
                 if (!removed.NoData)
@@ -119,17 +131,33 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
     // The last time that fits into 64 bits of nanoseconds, in the year 2262: containerd's bound.
     private static Interop.FileTime Bounded(Interop.FileTime time) => time.Seconds is < 0 or > long.MaxValue / 1_000_000_000 ? default : time;
 
-    private void SetXattrs(SafeFileHandle file, TarEntry entry, bool mayRefuseUser)
+    /// <summary>Holds the setting of an owner to the reason that it most often fails for in a user namespace .</summary>
+    public static void CheckOwner(Interop.FileResult result, string operation, TarEntry entry)
     {
-        SetXattrs(file, entry, entry.GlobalXattrs, mayRefuseUser);
-        SetXattrs(file, entry, entry.Xattrs, mayRefuseUser);
+        if (result.InvalidRequest && UserNamespace.IsInside)
+        {
+            string safe = ArchiveText.Safe(entry.Name);
+            throw new ContainerdException(
+                ErrorKind.PermissionDenied,
+                $"Cannot {operation} '{safe}': the user namespace does not map {entry.Uid}:{entry.Gid}; give it a larger range of owners (/etc/subuid and /etc/subgid).")
+            {
+                Subject = safe,
+            };
+        }
+        Check(result, operation, entry);
     }
 
-    private void SetXattrs(SafeFileHandle file, TarEntry entry, PaxRecords records, bool mayRefuseUser)
+    private void SetXattrs(SafeFileHandle file, TarEntry entry, bool mayRefuseUser)
     {
-        for (int i = 0; i < records.XattrCount; i++)
+        if (entry.Xattrs.HasUnknownAcl)
         {
-            records.Xattr(i, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);
+            if (!_unknownAclReported)
+                LayerApplierLog.AclWithoutNumbers(logger, ArchiveText.Safe(entry.Name));
+            _unknownAclReported = true;
+        }
+        for (int i = 0; i < entry.Xattrs.XattrCount; i++)
+        {
+            entry.Xattrs.Xattr(i, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);
             if (!XattrPolicy.Allows(name, securityLabels))
             {
                 if (!_refusedReported)
@@ -149,15 +177,15 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
         }
     }
 
-    private static bool Has(PaxRecords records, ReadOnlySpan<byte> wanted)
+    private static HashSet<byte[]>.AlternateLookup<ReadOnlySpan<byte>> NamesOf(TarEntry entry)
     {
-        for (int i = 0; i < records.XattrCount; i++)
+        var names = new HashSet<byte[]>(ByteSequenceComparer.Instance).GetAlternateLookup<ReadOnlySpan<byte>>();
+        for (int i = 0; i < entry.Xattrs.XattrCount; i++)
         {
-            records.Xattr(i, out ReadOnlySpan<byte> name, out _);
-            if (name.SequenceEqual(wanted))
-                return true;
+            entry.Xattrs.Xattr(i, out ReadOnlySpan<byte> name, out _);
+            names.Add(name);
         }
-        return false;
+        return names;
     }
 
     private static ContainerdException Swapped(TarEntry entry)

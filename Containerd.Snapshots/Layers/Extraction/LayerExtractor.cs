@@ -11,6 +11,7 @@ internal sealed class LayerExtractor
 
     private readonly LayerTree _tree;
     private readonly TarReader _reader;
+    private readonly LayerLimits _limits;
     private readonly ILogger _logger;
     private readonly EntryMetadata _metadata;
     private readonly UnpackedNames _unpacked = new();
@@ -25,6 +26,7 @@ internal sealed class LayerExtractor
     {
         _tree = tree;
         _reader = reader;
+        _limits = options.Limits;
         _logger = logger;
         _cancellationToken = cancellationToken;
         _metadata = new EntryMetadata(options.ApplySecurityLabels, logger);
@@ -42,6 +44,7 @@ internal sealed class LayerExtractor
         while (await _reader.ReadEntryAsync(_cancellationToken).ConfigureAwait(false) is { } entry)
         {
             _cancellationToken.ThrowIfCancellationRequested();
+            HoldToEntries();
             _path.Set(entry.Name);
             if (_path.IsRoot)
                 continue;
@@ -58,7 +61,16 @@ internal sealed class LayerExtractor
                 _metadata.Apply(file, entry, isDirectory: false);
             }
         }
+        HoldToEntries();
+        _whiteouts.RemoveIdle(_cancellationToken);
         SetDirectoryTimes();
+    }
+
+    // A long path makes a directory for every two bytes of it: those count like entries.
+    private void HoldToEntries()
+    {
+        if (_reader.Entries + _tree.ImpliedDirectories > _limits.MaxEntries)
+            throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxEntries), _limits.MaxEntries, $"it has more than {_limits.MaxEntries} entries with the directories that they imply");
     }
 
     // Null for a whiteout, which has no file.
@@ -73,6 +85,8 @@ internal sealed class LayerExtractor
             if (result.Ok)
             {
                 _unpacked.Add(parent.Record.Id, _path.Leaf);
+                if (parent.Record.HasDefaultAcl == true)
+                    AccessControl.RemoveInherited(file, ArchiveText.Safe(entry.Name));
                 return file;
             }
             parent = Replace(result, parent, "create", entry);
@@ -146,9 +160,10 @@ internal sealed class LayerExtractor
                 // What stood here hid a directory of the lower layers, which must stay hidden.
                 if (replaced && made.Ok && _tree.IsOverlay)
                     Check(_tree.Attributes.MakeOpaque(handle), "mark as opaque", entry);
+                if (made.Exists || parent.Record.HasDefaultAcl == true)
+                    _metadata.RemoveStaleXattrs(handle, entry);
                 if (made.Exists)
                 {
-                    _metadata.RemoveStaleXattrs(handle, entry);
                     if (_tree.IsOverlay)
                         Check(_tree.Attributes.UnmarkImplied(handle), "describe", entry);
                 }
@@ -156,6 +171,7 @@ internal sealed class LayerExtractor
                 Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
                 DirectoryRecord record = _tree.Directories.Meet(status, _path.Full);
                 record.Described = true;
+                record.HasDefaultAcl = entry.HasXattrs && AccessControl.IsGivenBy(handle);
                 record.AccessTime = EntryMetadata.AccessTime(entry);
                 record.ModifyTime = EntryMetadata.ModifyTime(entry);
             }
@@ -190,7 +206,7 @@ internal sealed class LayerExtractor
             Interop.FileResult result = Interop.Files.MakeNode(parent.Handle, _path.Leaf, type, entry.DeviceMajor, entry.DeviceMinor);
             if (result.Ok)
             {
-                _metadata.ApplyToNode(parent.Handle, _path.Leaf, type, entry);
+                _metadata.ApplyToNode(parent.Handle, _path.Leaf, type, entry, parent.Record.HasDefaultAcl == true);
                 _unpacked.Add(parent.Record.Id, _path.Leaf);
                 return;
             }
@@ -225,7 +241,7 @@ internal sealed class LayerExtractor
                 && existing.Inode == status.Inode && existing.Device == status.Device;
             if (result.Ok || same)
             {
-                _metadata.ApplyToHardLink(parent.Handle, _path.Leaf, entry);
+                _metadata.ApplyToHardLink(parent.Handle, _path.Leaf, status, entry);
                 _unpacked.Add(parent.Record.Id, _path.Leaf);
                 return;
             }

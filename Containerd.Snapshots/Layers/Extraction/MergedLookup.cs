@@ -16,6 +16,9 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
     private const int MaxPathBytes = 64 << 10;
     private const int MaxRaces = 64;
 
+    /// <summary>The number of directories that were missing, and made.</summary>
+    public long Made { get; private set; }
+
     /// <summary>Opens a directory; null where one is missing and shall not be made.</summary>
     public MergedDirectory? Open(ReadOnlySpan<byte> path, bool create)
     {
@@ -68,7 +71,10 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
         {
             Interop.FileResult result = Interop.Files.OpenPathDirectory(parent.Handle, name, out SafeFileHandle handle);
             if (result.Ok)
-                return new MergedDirectory(handle, overlay.IsOpaque(handle) ? [] : LowersOf(parent, name));
+            {
+                bool isCovered = parent.IsCovered || overlay.IsOpaque(handle);
+                return new MergedDirectory(handle, isCovered ? [] : LowersOf(parent, name), isCovered);
+            }
             bool hidden = false;
             if (result.NotDirectory)
             {
@@ -150,14 +156,22 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
 
     private void Make(SafeFileHandle parent, ReadOnlySpan<byte> name, SafeFileHandle? lower, bool replacesWhiteout)
     {
+        string subject = ArchiveText.Safe(name);
+        Interop.FileResult seen = Interop.Files.Status(parent, out Interop.FileStatus before);
+        if (!seen.Ok)
+            throw seen.ToException("look at the directory of", subject);
         if (replacesWhiteout)
             Interop.Files.Unlink(parent, name);
         Interop.FileResult made = Interop.Files.MakeDirectory(parent, name);
         if (made.Exists)
             return; // somebody was faster: the next look finds it
-        string subject = ArchiveText.Safe(name);
         if (!made.Ok)
             throw made.ToException("make the directory", subject);
+        Made++;
+        // The parent is no entry's business here, and keeps its times.
+        Interop.FileResult kept = Interop.Files.SetTimes(parent, "."u8, before.AccessTime, before.ModifyTime);
+        if (!kept.Ok)
+            throw kept.ToException("set the times of the directory of", subject);
         Interop.FileResult opened = Interop.Files.OpenDirectory(parent, name, out SafeFileHandle handle);
         using (handle)
         {
@@ -165,6 +179,7 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                 return;
             if (!opened.Ok)
                 throw opened.ToException("open the directory", subject);
+            AccessControl.RemoveInherited(handle, subject);
             if (replacesWhiteout && overlay.MakeOpaque(handle) is { Ok: false } result)
                 throw result.ToException("mark as opaque", subject);
             if (lower is not null)

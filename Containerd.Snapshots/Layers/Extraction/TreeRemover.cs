@@ -22,6 +22,48 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
         tree.ForgetPaths();
     }
 
+    /// <summary>Removes overlay's whiteouts from a directory.</summary>
+    public void RemoveWhiteouts(SafeFileHandle directory)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ListLength);
+        try
+        {
+            while (RemoveSomeWhiteouts(directory, buffer))
+            {
+                // Once more from the start: positions in a list that is being removed mean nothing on some file systems.
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private bool RemoveSomeWhiteouts(SafeFileHandle directory, byte[] buffer)
+    {
+        Check(Interop.Files.OpenDirectory(directory, "."u8, out SafeFileHandle handle), "open", "."u8);
+        using (handle)
+        {
+            for (bool removed = false; ;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Check(Interop.Files.List(handle, buffer, out int length), "list", "."u8);
+                if (length == 0)
+                    return removed;
+                ReadOnlySpan<byte> batch = buffer.AsSpan(0, length);
+                while (Interop.Files.NextName(ref batch, out ReadOnlySpan<byte> name))
+                {
+                    if (!Interop.Files.Status(handle, name, out Interop.FileStatus status).Ok || !status.IsWhiteout)
+                        continue;
+                    Interop.FileResult unlinked = Interop.Files.Unlink(handle, name);
+                    if (!unlinked.Missing)
+                        Check(unlinked, "remove", name);
+                    removed = true;
+                }
+            }
+        }
+    }
+
     private bool Remove(SafeFileHandle directory, ReadOnlySpan<byte> name, int directoryId, bool keepUnpacked)
     {
         bool keep = keepUnpacked && unpacked.Contains(directoryId, name);
@@ -135,7 +177,13 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
             return false;
         Interop.FileResult removed = Interop.Files.RemoveDirectory(frame.Parent!, frame.Name);
         if (keepUnpacked && removed.NotEmpty)
-            return false; // something of this layer lies in it
+        {
+            // Something of this layer lies in it, though no entry may describe it: what was removed leaves no trace in its times.
+            Interop.FileResult kept = Interop.Files.SetTimes(frame.Parent!, frame.Name, frame.Status.AccessTime, frame.Status.ModifyTime);
+            if (!kept.Missing)
+                Check(kept, "set the times of", frame.Name);
+            return false;
+        }
         if (!removed.Missing)
             Check(removed, "remove", frame.Name);
         tree.Directories.Forget(frame.Status);

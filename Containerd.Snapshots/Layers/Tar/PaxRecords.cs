@@ -38,19 +38,27 @@ internal sealed class PaxRecords
 
     public int XattrCount => _xattrs.Count;
 
+    /// <summary>Whether one of the attributes is an ACL that came as text.</summary>
+    public bool HasAclText { get; private set; }
+
+    /// <summary>Whether there was an ACL of somebody whom only a name tells, which is left out.</summary>
+    public bool HasUnknownAcl { get; private set; }
+
     private long? _pendingOffset;
 
-    public void Clear()
+    /// <summary>Forgets everything, and begins with what global records say: an empty value of the same key takes it back.</summary>
+    public void Reset(PaxRecords? global = null)
     {
-        if (_text.WrittenCount == 0)
-            return;
         _xattrs.Clear();
         _text.ResetWrittenCount();
         SparsePieces.Clear();
         Path = LinkPath = SparseName = SparseList = null;
-        Size = Uid = Gid = SparseRealSize = _pendingOffset = null;
-        ModifyTime = AccessTime = null;
-        IsSparseOne = false;
+        Size = SparseRealSize = _pendingOffset = null;
+        Uid = global?.Uid;
+        Gid = global?.Gid;
+        ModifyTime = global?.ModifyTime;
+        AccessTime = global?.AccessTime;
+        IsSparseOne = HasAclText = HasUnknownAcl = false;
     }
 
     public ReadOnlySpan<byte> Text(Range range) => _text.WrittenSpan[range];
@@ -65,7 +73,7 @@ internal sealed class PaxRecords
 
     /// <summary>Takes the records of a header apart.</summary>
     /// <param name="records">The whole of them.</param>
-    /// <param name="global">Whether they hold for all that follows; a path, link or size, which cannot, is then left out.</param>
+    /// <param name="global">Whether they hold for all that follows; a path, link, size or attribute, which is one file's, is then left out.</param>
     public void Parse(ReadOnlySpan<byte> records, bool global)
     {
         while (!records.IsEmpty)
@@ -88,30 +96,34 @@ internal sealed class PaxRecords
 
     private void Take(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, bool global)
     {
-        if (key.StartsWith("SCHILY.xattr."u8))
-            _xattrs.Add((Store(key["SCHILY.xattr."u8.Length..]), Store(value)));
-        else if (key.StartsWith("LIBARCHIVE.xattr."u8))
-            TakeLibarchive(key["LIBARCHIVE.xattr."u8.Length..], value);
-        else if (key.SequenceEqual("mtime"u8))
-            ModifyTime = value.IsEmpty ? null : Keep(TarNumber.ParseTime(value, "mtime"));
+        if (key.SequenceEqual("mtime"u8))
+            ModifyTime = value.IsEmpty ? null : TarNumber.ParseTime(value, "mtime");
         else if (key.SequenceEqual("atime"u8))
-            AccessTime = value.IsEmpty ? null : Keep(TarNumber.ParseTime(value, "atime"));
+            AccessTime = value.IsEmpty ? null : TarNumber.ParseTime(value, "atime");
         else if (key.SequenceEqual("uid"u8))
-            Uid = value.IsEmpty ? null : Keep(TarNumber.ParseDecimal(value, "uid"));
+            Uid = value.IsEmpty ? null : TarNumber.ParseDecimal(value, "uid");
         else if (key.SequenceEqual("gid"u8))
-            Gid = value.IsEmpty ? null : Keep(TarNumber.ParseDecimal(value, "gid"));
+            Gid = value.IsEmpty ? null : TarNumber.ParseDecimal(value, "gid");
         else if (!global)
             TakeLocal(key, value);
     }
 
     private void TakeLocal(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        if (key.SequenceEqual("path"u8))
+        if (key.StartsWith("SCHILY.xattr."u8))
+            _xattrs.Add((StoreGnuName(key["SCHILY.xattr."u8.Length..]), Store(value)));
+        else if (key.StartsWith("LIBARCHIVE.xattr."u8))
+            TakeLibarchive(key["LIBARCHIVE.xattr."u8.Length..], value);
+        else if (key.SequenceEqual("SCHILY.acl.access"u8))
+            TakeAcl("system.posix_acl_access"u8, value);
+        else if (key.SequenceEqual("SCHILY.acl.default"u8))
+            TakeAcl("system.posix_acl_default"u8, value);
+        else if (key.SequenceEqual("path"u8))
             Path = value.IsEmpty ? null : Store(value);
         else if (key.SequenceEqual("linkpath"u8))
             LinkPath = value.IsEmpty ? null : Store(value);
         else if (key.SequenceEqual("size"u8))
-            Size = value.IsEmpty ? null : Keep(TarNumber.ParseDecimal(value, "size"));
+            Size = value.IsEmpty ? null : TarNumber.ParseDecimal(value, "size");
         else if (key.StartsWith("GNU.sparse."u8))
             TakeSparse(key["GNU.sparse."u8.Length..], value);
     }
@@ -120,18 +132,18 @@ internal sealed class PaxRecords
     {
         if (key.SequenceEqual("major"u8))
         {
-            if (Keep(TarNumber.ParseDecimal(value, "GNU.sparse.major")) > 1)
+            if (TarNumber.ParseDecimal(value, "GNU.sparse.major") > 1)
                 throw TarError.Damaged("a sparse file has an unknown format");
             IsSparseOne = value.SequenceEqual("1"u8);
         }
         else if (key.SequenceEqual("name"u8))
             SparseName = Store(value);
         else if (key.SequenceEqual("size"u8) || key.SequenceEqual("realsize"u8))
-            SparseRealSize = Keep(TarNumber.ParseDecimal(value, "GNU.sparse.size"));
+            SparseRealSize = TarNumber.ParseDecimal(value, "GNU.sparse.size");
         else if (key.SequenceEqual("map"u8))
             SparseList = Store(value);
         else if (key.SequenceEqual("offset"u8))
-            _pendingOffset = Keep(TarNumber.ParseDecimal(value, "GNU.sparse.offset"));
+            _pendingOffset = TarNumber.ParseDecimal(value, "GNU.sparse.offset");
         else if (key.SequenceEqual("numbytes"u8))
         {
             SparsePieces.Add((_pendingOffset ?? throw TarError.Damaged("a sparse map is out of order"), TarNumber.ParseDecimal(value, "GNU.sparse.numbytes")));
@@ -173,18 +185,41 @@ internal sealed class PaxRecords
         _xattrs.Add((decodedName, start.._text.WrittenCount));
     }
 
+    private void TakeAcl(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
+    {
+        if (text.IsEmpty)
+            return;
+        Range stored = Store(name);
+        int start = _text.WrittenCount;
+        if (AclText.TryConvert(text, _text))
+        {
+            _xattrs.Add((stored, start.._text.WrittenCount));
+            HasAclText = true;
+        }
+        else
+            HasUnknownAcl = true;
+    }
+
+    // GNU tar writes the equals sign that would end the key as %3D, and the percent sign as %25 (xattr_encode_keyword); others write neither.
+    private Range StoreGnuName(ReadOnlySpan<byte> name)
+    {
+        int start = _text.WrittenCount;
+        for (int percent; (percent = name.IndexOf((byte)'%')) >= 0;)
+        {
+            _text.Write(name[..percent]);
+            name = name[percent..];
+            int length = name.StartsWith("%3D"u8) || name.StartsWith("%25"u8) ? 3 : 1;
+            _text.Write(length == 1 ? "%"u8 : name[1] == '3' ? "="u8 : "%"u8);
+            name = name[length..];
+        }
+        _text.Write(name);
+        return start.._text.WrittenCount;
+    }
+
     private Range Store(ReadOnlySpan<byte> text)
     {
         int start = _text.WrittenCount;
         _text.Write(text);
         return start.._text.WrittenCount;
-    }
-
-    // Marks the records as not empty, which is how Clear knows that there is something to clear.
-    private T Keep<T>(T value)
-    {
-        if (_text.WrittenCount == 0)
-            Store("\0"u8);
-        return value;
     }
 }

@@ -51,6 +51,8 @@ internal sealed class SparseMap
             int comma = list.IndexOf((byte)',');
             ReadOnlySpan<byte> number = comma < 0 ? list : list[..comma];
             list = comma < 0 ? default : list[(comma + 1)..];
+            if (comma >= 0 && list.IsEmpty)
+                throw TarError.Damaged("a sparse map is malformed");
             return TarNumber.ParseDecimal(number, "GNU.sparse.map");
         }
     }

@@ -36,12 +36,10 @@ internal sealed class TarEntry
 
     public uint DeviceMinor { get; set; }
 
-    /// <summary>The extended attributes that hold for all entries from some global header on, to be set before those of the entry.</summary>
-    public required PaxRecords GlobalXattrs { get; init; }
-
+    /// <summary>The extended attributes, in order; of two with one name the last holds.</summary>
     public required PaxRecords Xattrs { get; init; }
 
-    public bool HasXattrs => GlobalXattrs.XattrCount + Xattrs.XattrCount > 0;
+    public bool HasXattrs => Xattrs.XattrCount > 0 || Xattrs.HasUnknownAcl;
 
     public void SetName(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> name)
     {

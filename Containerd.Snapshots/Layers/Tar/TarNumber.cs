@@ -5,12 +5,14 @@ namespace Containerd.Snapshots;
 /// <summary>The numbers of archives: octal or base-256 in headers, decimal in PAX records.</summary>
 internal static class TarNumber
 {
-    /// <summary>Parses a header's field. An empty field is zero.</summary>
+    /// <summary>Parses a header's field: octal digits with spaces or zero bytes around them, and anything behind the first zero byte, as Go does. An empty field is zero.</summary>
     public static long ParseField(ReadOnlySpan<byte> field)
     {
         if ((field[0] & 0x80) != 0)
             return ParseBase256(field);
-        field = field.Trim(" \0"u8);
+        field = field.TrimStart(" \0"u8);
+        int end = field.IndexOf((byte)0);
+        field = (end < 0 ? field : field[..end]).TrimEnd((byte)' ');
         long value = 0;
         foreach (byte digit in field)
         {

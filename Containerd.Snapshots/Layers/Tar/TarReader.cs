@@ -5,12 +5,15 @@ namespace Containerd.Snapshots;
 /// <summary>Reads an archive forward, entry by entry, from blocks of bytes; names and attributes stay bytes.</summary>
 /// <remarks>
 /// <para>Understands v7, ustar with prefix, GNU (long names, base-256 numbers, old sparse files), star and PAX (extended and global headers, sparse
-/// 0.0, 0.1 and 1.0). A global header holds for times, owners and attributes of what follows; a path, link target or size in it is left out.</para>
-/// <para>An archive ends at its two blocks of zeros, or at the end of the stream behind an entry, as for Go's archive/tar and GNU tar; a stream that
-/// ends anywhere else is damaged.</para>
+/// 0.0, 0.1 and 1.0). A global header holds for times and owners of what follows; a path, link target, size or attribute in it is left out. Of
+/// several headers of one kind before an entry the last holds.</para>
+/// <para>An archive ends at its two blocks of zeros, or at the end of the stream behind an entry's content, as for Go's archive/tar; a stream that ends
+/// anywhere else is damaged.</para>
 /// </remarks>
 internal sealed class TarReader(BlockReader input, LayerLimits limits)
 {
+    private const int MaxXattrValueBytes = 64 << 10; // linux/limits.h XATTR_SIZE_MAX
+
     private readonly PaxRecords _global = new();
     private readonly PaxRecords _local = new();
     private readonly SparseMap _sparse = new();
@@ -31,12 +34,16 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     /// <summary>Goes to the next entry; null at the end of the archive.</summary>
     public async ValueTask<TarEntry?> ReadEntryAsync(CancellationToken cancellationToken)
     {
-        await SkipAsync(_data + _padding, cancellationToken).ConfigureAwait(false);
+        if (_data > 0 && !await input.SkipAsync(_data, cancellationToken).ConfigureAwait(false))
+            throw TarError.Truncated();
+        bool ended = _padding > 0 && !await input.SkipAsync(_padding, cancellationToken).ConfigureAwait(false);
         _data = _padding = 0;
-        _local.Clear();
+        if (ended)
+            return null;
+        _local.Reset(_global);
         _longName.ResetWrittenCount();
         _longLink.ResetWrittenCount();
-        _entry ??= new TarEntry { GlobalXattrs = _global, Xattrs = _local };
+        _entry ??= new TarEntry { Xattrs = _local };
         bool extended = false;
         while (true)
         {
@@ -54,7 +61,9 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
             if (type is not ((byte)'x' or (byte)'g' or (byte)'L' or (byte)'K'))
                 break;
             await ReadExtensionAsync(type, cancellationToken).ConfigureAwait(false);
-            extended = type != 'g';
+            extended |= type != 'g';
+            if (!extended)
+                _local.Reset(_global);
         }
         if (++Entries > limits.MaxEntries)
             throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxEntries), limits.MaxEntries, $"it has more than {limits.MaxEntries} entries");
@@ -99,10 +108,10 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
         entry.Type = TypeOf(header.TypeFlag, entry.Name);
         entry.Sparse = null;
         entry.Mode = header.Mode;
-        entry.Uid = Owner(_local.Uid ?? _global.Uid ?? header.Uid, entry.Name);
-        entry.Gid = Owner(_local.Gid ?? _global.Gid ?? header.Gid, entry.Name);
-        entry.ModifyTime = _local.ModifyTime ?? _global.ModifyTime ?? new Interop.FileTime(header.ModifyTime, 0);
-        entry.AccessTime = _local.AccessTime ?? _global.AccessTime ?? new Interop.FileTime(long.MinValue, 0);
+        entry.Uid = Owner(_local.Uid ?? header.Uid, entry.Name);
+        entry.Gid = Owner(_local.Gid ?? header.Gid, entry.Name);
+        entry.ModifyTime = _local.ModifyTime ?? new Interop.FileTime(header.ModifyTime, 0);
+        entry.AccessTime = _local.AccessTime ?? new Interop.FileTime(long.MinValue, 0);
         bool device = entry.Type is TarEntryType.CharacterDevice or TarEntryType.BlockDevice;
         entry.DeviceMajor = device ? Device(header.DeviceMajor, entry.Name) : 0;
         entry.DeviceMinor = device ? Device(header.DeviceMinor, entry.Name) : 0;
@@ -149,13 +158,15 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     private void CheckXattrs(TarEntry entry)
     {
         long bytes = 0;
-        foreach (PaxRecords records in (ReadOnlySpan<PaxRecords>)[entry.GlobalXattrs, entry.Xattrs])
+        for (int i = 0; i < entry.Xattrs.XattrCount; i++)
         {
-            for (int i = 0; i < records.XattrCount; i++)
-            {
-                records.Xattr(i, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);
-                bytes += name.Length + value.Length;
-            }
+            entry.Xattrs.Xattr(i, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);
+            bytes += name.Length + value.Length;
+            // To the kernel the name would end there, and be another one.
+            if (name.Contains((byte)0))
+                throw TarError.Invalid("the name of an extended attribute holds a zero byte", entry.Name);
+            if (value.Length > MaxXattrValueBytes)
+                throw TarError.Invalid($"an extended attribute has {value.Length} bytes, more than the {MaxXattrValueBytes} that the kernel keeps", entry.Name);
         }
         if (bytes > limits.MaxXattrBytes)
             throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxXattrBytes), limits.MaxXattrBytes, $"an entry has {bytes} bytes of extended attributes");
@@ -198,10 +209,11 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
         switch (type)
         {
             case (byte)'x':
+                _local.Reset(_global); // so that many of them cannot pile up
                 _local.Parse(content, global: false);
                 break;
             case (byte)'g':
-                _global.Clear(); // a later one replaces an earlier one, so that many of them cannot pile up
+                _global.Reset();
                 _global.Parse(content, global: true);
                 break;
             default:
@@ -294,12 +306,6 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     {
         int length = await input.ReadAsync(_block, cancellationToken).ConfigureAwait(false);
         return length is 0 or TarHeader.Length ? length > 0 : throw TarError.Truncated();
-    }
-
-    private async ValueTask SkipAsync(long count, CancellationToken cancellationToken)
-    {
-        if (count > 0 && !await input.SkipAsync(count, cancellationToken).ConfigureAwait(false))
-            throw TarError.Truncated();
     }
 
     private static bool IsZero(ReadOnlySpan<byte> block) => block.IndexOfAnyExcept((byte)0) < 0;

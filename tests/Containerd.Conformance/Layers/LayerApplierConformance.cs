@@ -4,7 +4,10 @@ using System.IO.Compression;
 namespace Containerd.Conformance;
 
 /// <summary>What every <see cref="ILayerApplier"/> does, whatever the mounts: subclass it once per implementation and form of tree.</summary>
-/// <remarks>Runs as root, with GNU find and, for <see cref="LayerTreeForm.Overlay"/>, mount(8) and overlayfs. Works in a directory of its own under the temporary directory.</remarks>
+/// <remarks>
+/// Runs as root, with GNU find, tar and stat and, for <see cref="LayerTreeForm.Overlay"/>, mount(8) and overlayfs. Works in a directory of its own under the
+/// temporary directory, whose file system has user attributes and ACLs.
+/// </remarks>
 /// <param name="form">The mounts that layers are applied to.</param>
 /// <example>
 /// <code>
@@ -18,9 +21,11 @@ namespace Containerd.Conformance;
 /// </example>
 [RequiresRoot]
 [RequiresProgram("find")]
+[RequiresProgram("tar")]
+[RequiresProgram("stat")]
 [RequiresProgram("mount")]
 [RequiresFileSystem("overlay")]
-public abstract class LayerApplierConformance(LayerTreeForm form)
+public abstract partial class LayerApplierConformance(LayerTreeForm form)
 {
     private string _scratch = "";
     private int _layers;
@@ -121,15 +126,22 @@ public abstract class LayerApplierConformance(LayerTreeForm form)
     };
 
     /// <summary>The whole tree as a container would see it.</summary>
-    protected IReadOnlyList<TreeFile> ReadTree()
+    protected IReadOnlyList<TreeFile> ReadTree() => InTree(root => TreeFile.ReadAll(root).Where(file => file.Path != ".aside").ToList());
+
+    /// <summary>Everything that find and tar tell about one file of the tree (<see cref="TreeSnapshot"/>).</summary>
+    /// <param name="path">Its path in the tree.</param>
+    protected string Describe(string path) =>
+        InTree(root => string.Join('\n', TreeSnapshot.Describe(root).Where(line => ((string[])[$"{path} ", $"./{path} ", $"./{path}/ "]).Any(line.StartsWith))));
+
+    private T InTree<T>(Func<string, T> look)
     {
         if (form != LayerTreeForm.Overlay)
-            return [.. TreeFile.ReadAll(Layer(0, "tree")).Where(file => file.Path != ".aside")];
+            return look(Layer(0, "tree"));
         string target = Layer(0, "mounted");
         Run("mount", ["-t", "overlay", "overlay", "-o", string.Join(',', Overlay(_layers).ToMount().Options), target]);
         try
         {
-            return TreeFile.ReadAll(target);
+            return look(target);
         }
         finally
         {

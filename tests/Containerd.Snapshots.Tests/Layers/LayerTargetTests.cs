@@ -1,0 +1,56 @@
+using System.Net.Sockets;
+using Containerd.Conformance;
+
+namespace Containerd.Snapshots.Tests;
+
+/// <summary>Where a layer is written without mounting anything (A-12).</summary>
+[RequiresRoot]
+public sealed class LayerTargetTests
+{
+    [Test]
+    public async Task OverlayMarksHaveTheFormOfTheMount([Values] bool userXattr)
+    {
+        using var scratch = new LayerScratch();
+        string upper = Directory.CreateDirectory(Path.Join(scratch.Root, "upper")).FullName;
+        var overlay = new OverlayMount
+        {
+            LowerDirectories = [scratch.Tree],
+            UpperDirectory = upper,
+            WorkDirectory = Path.Join(scratch.Root, "work"),
+            Options = userXattr ? ["userxattr"] : [],
+        };
+        byte[] layer = new TarBuilder().Directory("d").Opaque("d").File("gone").Whiteout("w").CharacterDevice("also", 0, 0).ToArray();
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256(layer), Size = layer.Length };
+        LayerApplyResult result = await new TarLayerApplier().ApplyAsync(descriptor, new MemoryStream(layer), [overlay.ToMount()]);
+        Assert.That(TarFormatTests.Xattrs(Path.Join(upper, "d")), Is.EqualTo((string[])[$"{(userXattr ? "user" : "trusted")}.overlay.opaque=79"]));
+        Assert.That(TreeFile.ReadAll(upper).Select(file => file.ToString()), Is.EqualTo((string[])["c:also", "d/", "gone=", "c:w"]));
+        Assert.That(result.DependsOnBase, Is.False);
+    }
+
+    /// <summary>No archive has sockets, but a lower layer may: a hard link brings one up like any other file (A-6).</summary>
+    [Test]
+    public async Task HardLinkToASocketOfALowerLayer()
+    {
+        using var scratch = new LayerScratch();
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(Path.Join(scratch.Tree, "socket")));
+        File.SetUnixFileMode(Path.Join(scratch.Tree, "socket"), UnixFileMode.UserRead | UnixFileMode.OtherWrite);
+        string upper = Directory.CreateDirectory(Path.Join(scratch.Root, "upper")).FullName;
+        var overlay = new OverlayMount { LowerDirectories = [scratch.Tree], UpperDirectory = upper, WorkDirectory = Path.Join(scratch.Root, "work") };
+        byte[] layer = new TarBuilder().HardLink("linked", "socket", new() { Mode = 0x102 }).ToArray();
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256(layer), Size = layer.Length };
+        LayerApplyResult result = await new TarLayerApplier().ApplyAsync(descriptor, new MemoryStream(layer), [overlay.ToMount()]);
+        Assert.That(TreeFile.ReadAll(upper).Select(file => $"{file} {file.Mode} {file.Links}"), Is.EqualTo((string[])["s:linked 258 2", "s:socket 258 2"]));
+        Assert.That(result.DependsOnBase, Is.True);
+    }
+
+    [Test]
+    public void MountsThatNeedAMounterAreRefusedWithoutOne()
+    {
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256([]), Size = 0 };
+        Mount mount = new() { Type = "tmpfs", Source = "tmpfs" };
+        Assert.That(
+            Assert.ThrowsAsync<ContainerdException>(() => new TarLayerApplier().ApplyAsync(descriptor, Stream.Null, [mount]))!.Kind,
+            Is.EqualTo(ErrorKind.NotSupported));
+    }
+}

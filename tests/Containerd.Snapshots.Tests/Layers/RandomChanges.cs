@@ -21,11 +21,12 @@ internal sealed class RandomChanges(int seed)
 
     private void ChangeOne(string root)
     {
-        string[] all = [.. Directory.EnumerateFileSystemEntries(root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }).Order(StringComparer.Ordinal)];
+        var all = new List<string>();
+        List(root, all);
         string[] directories = [root, .. all.Where(IsDirectory)];
         string directory = directories[_random.Next(directories.Length)];
         string made = Path.Join(directory, ((char)('a' + _random.Next(8))).ToString(CultureInfo.InvariantCulture));
-        string? old = all.Length == 0 ? null : all[_random.Next(all.Length)];
+        string? old = all.Count == 0 ? null : all[_random.Next(all.Count)];
         switch (_random.Next(14))
         {
             case 0 or 1 or 2:
@@ -47,7 +48,7 @@ internal sealed class RandomChanges(int seed)
                 In(made, (parent, name) => Check(Files.MakeNode(parent, name, _random.Next(2) == 0 ? 0x1000 : 0x2000, 1, (uint)_random.Next(3, 5))));
                 Touch(made);
                 break;
-            case 7 when old is not null && !IsDirectory(old) && made != old:
+            case 7 when old is not null && !IsDirectory(old) && made != old && !old.StartsWith(made + "/", StringComparison.Ordinal):
                 Remove(made);
                 In(old, (from, _) => In(made, (to, name) => Check(Files.MakeLink(from, Leaf(old), to, name))));
                 break;
@@ -83,6 +84,17 @@ internal sealed class RandomChanges(int seed)
                 In(old, (from, _) => In(made, (to, _) => Assert.That(
                     Sys.Rename(from, [.. Leaf(old), 0], to, Path.GetFileName(made)), Is.Zero.Or.EqualTo(IsDirectory(old) ? EXDEV : 0))));
                 break;
+        }
+    }
+
+    // No link is followed, unlike by the enumeration of the BCL.
+    private static void List(string directory, List<string> paths)
+    {
+        foreach (string path in Directory.EnumerateFileSystemEntries(directory).Order(StringComparer.Ordinal))
+        {
+            paths.Add(path);
+            if (IsDirectory(path))
+                List(path, paths);
         }
     }
 

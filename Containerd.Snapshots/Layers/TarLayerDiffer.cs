@@ -8,7 +8,8 @@ namespace Containerd.Snapshots;
 /// <remarks>
 /// <para><b>What is looked at.</b> Of an overlay over the very tree that it is compared with, given as an overlay, a bind of its only directory or nothing,
 /// only the topmost directory is read, and nothing mounted: whiteouts and opaque directories become those of the layer, and what is there unchanged
-/// is left out. What was renamed there with <c>redirect_dir</c>, or has its data elsewhere (<c>metacopy</c>), is read through a mounted view.
+/// is left out. What was renamed there with <c>redirect_dir</c>, or has its data elsewhere (<c>metacopy</c>), is read through a mounted view; an overlay that is mounted
+/// with one of these, or with <c>index=on</c>, is compared as a whole, since hard links may then lead out of what changed.
 /// A bind is read in place, without what is mounted beneath. Everything else is mounted by the <see cref="IMounter"/>, detached and read-only, and walked
 /// as a whole beside the other tree. Mapped IDs of the mounts are ignored: a layer has those on disk.</para>
 /// <para><b>What counts as changed</b> (A-18): type, mode, owner, device number, size, modification time, and the attributes that belong in a layer:

@@ -8,6 +8,7 @@ namespace Containerd.Snapshots;
 /// <param name="Overlay">The overlay; null for a bind.</param>
 internal sealed record MountStack(IReadOnlyList<string> Directories, OverlayMount? Overlay)
 {
+    private static readonly Lazy<bool> RedirectsByDefault = new(() => ReadParameter("redirect_dir") || ReadParameter("metacopy"));
     private static readonly Lazy<bool> IndexesByDefault = new(() => ReadParameter("index") || ReadParameter("nfs_export"));
 
     /// <summary>Takes mounts apart; null where they are not one overlay or one bind. Nothing is the empty stack.</summary>
@@ -27,7 +28,7 @@ internal sealed record MountStack(IReadOnlyList<string> Directories, OverlayMoun
     /// <summary>Whether all changes from a tree to this one are in the topmost directory of this overlay .</summary>
     public bool IsOneAbove(MountStack lower)
     {
-        if (Overlay is null || KeepsIndex(Overlay) || (lower.Overlay is not null && UsesUserXattr(lower.Overlay) != UsesUserXattr(Overlay)))
+        if (Overlay is null || KeepsIndex(Overlay) || Redirects(Overlay) || (lower.Overlay is not null && UsesUserXattr(lower.Overlay) != UsesUserXattr(Overlay)))
             return false;
         List<FileIdentity> beneath = Identities(Directories.Skip(1));
         return beneath.SequenceEqual(Identities(lower.Directories));
@@ -64,6 +65,11 @@ internal sealed record MountStack(IReadOnlyList<string> Directories, OverlayMoun
             return true;
         return overlay.UpperDirectory is not null && !overlay.Options.Contains("index=off") && IndexesByDefault.Value;
     }
+
+    // A directory that was renamed takes files along whose other names the upper directory does not have.
+    private static bool Redirects(OverlayMount overlay) =>
+        overlay.Options.Contains("redirect_dir=on") || overlay.Options.Contains("metacopy=on")
+        || (overlay.UpperDirectory is not null && RedirectsByDefault.Value && !overlay.Options.Any(option => option.StartsWith("redirect_dir=", StringComparison.Ordinal)));
 
     private static bool ReadParameter(string name)
     {

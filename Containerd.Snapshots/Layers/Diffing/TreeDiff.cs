@@ -72,7 +72,7 @@ internal sealed class TreeDiff : IDisposable
             Enter(level, name.Span, after, isInLower && before.IsDirectory, before, directory);
             return _layer.FlushAsync();
         }
-        FileIdentity file = after.Links > 1 ? IdentityOf(level, _path, after) : default;
+        FileIdentity file = after.Links > 1 || (isInLower && before.Links > 1) ? IdentityOf(level, _path, after) : default;
         byte[]? first = after.Links > 1 ? _links.FindWritten(file) : null;
         if (isInLower && IsUnchanged(level, name.Span, after, file, before, directory!))
         {

@@ -49,16 +49,17 @@ public sealed class LayerRoundTripTests
         }
     }
 
-    [TestCase("")]
-    [TestCase("redirect_dir=on,metacopy=on")]
-    public async Task Overlays(string options)
+    [TestCase("", "")]
+    [TestCase("redirect_dir=on,metacopy=on", "redirect_dir=on,metacopy=on")]
+    [TestCase("redirect_dir=on", "")]
+    public async Task Overlays(string lowerOptions, string options)
     {
         for (int seed = 0; seed < 150; seed++)
         {
             var changes = new RandomChanges(seed);
             string bottom = NewPlace();
             changes.Apply(bottom, 25);
-            OverlayMount first = OverlayOn([bottom], options);
+            OverlayMount first = OverlayOn([bottom], lowerOptions);
             ChangeIn(first, changes);
             OverlayMount second = OverlayOn([first.UpperDirectory!, bottom], options);
             string expected = ChangeIn(second, changes);
@@ -66,7 +67,7 @@ public sealed class LayerRoundTripTests
             // Onto the same layers, and onto a copy of what they show.
             IReadOnlyList<Mount> lower = [(second with { UpperDirectory = null, WorkDirectory = null }).ToMount()];
             byte[] layer = await DiffAsync(lower, [second.ToMount()]);
-            if (options.Length == 0)
+            if (lowerOptions.Length == 0)
                 Expect(await ApplyAsync(layer, [OverlayOn(second.LowerDirectories, options).ToMount()]), expected, seed);
             string copy = NewPlace();
             using (IDetachedMount view = _mounter.MountDetached(lower))

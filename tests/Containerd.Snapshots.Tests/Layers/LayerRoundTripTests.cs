@@ -54,7 +54,7 @@ public sealed class LayerRoundTripTests
     [TestCase("redirect_dir=on", "")]
     public async Task Overlays(string lowerOptions, string options)
     {
-        for (int seed = 0; seed < 150; seed++)
+        for (int seed = 0; seed < 100; seed++)
         {
             var changes = new RandomChanges(seed);
             string bottom = NewPlace();

@@ -155,6 +155,24 @@ public sealed class TarLayerDifferTests
         });
     }
 
+    [TestCase(MediaTypes.OciLayerGzip, null)]
+    [TestCase(MediaTypes.DockerLayerGzip, 1)]
+    [TestCase(MediaTypes.OciLayerZstd, 3)]
+    public async Task Compressed_layers_are_applied_to_the_same_tree(string mediaType, int? level)
+    {
+        _scratch.Shell("seq 1 300000 > upper/numbers; head -c 3000000 /dev/urandom > upper/noise; mkdir upper/d; ln upper/noise upper/d/link");
+        IReadOnlyList<Mount> upper = [Mount.Bind(Path.Join(_scratch.Root, "upper"))];
+        using var layer = new MemoryStream();
+        LayerDiffResult result = await new TarLayerDiffer().DiffAsync([], upper, layer, new LayerDiffOptions { MediaType = mediaType, CompressionLevel = level });
+        Assert.That(result.Layer, Is.EqualTo(new Descriptor { MediaType = mediaType, Digest = Digest.Sha256(layer.ToArray()), Size = layer.Length }));
+        Assert.That(result.DiffId, Is.EqualTo(Digest.Sha256(await WriteAsync([], upper, null))));
+        layer.Position = 0;
+        LayerApplyResult applied = await _scratch.ApplyAsync(layer);
+        Assert.That(applied.DiffId, Is.EqualTo(result.DiffId));
+        Assert.That(applied.Size, Is.EqualTo(result.UncompressedSize));
+        Assert.That(TreeText.Of(_scratch.Tree), Is.EqualTo(TreeText.Of(Path.Join(_scratch.Root, "upper"))));
+    }
+
     [Test, CancelAfter(20_000)]
     public void Compressions_that_fail_or_end_too_early_make_no_layer()
     {

@@ -35,7 +35,9 @@ internal sealed class LayerPath(LayerLimits limits)
                 _length = Parent.Length;
                 continue;
             }
-            if (component.Length > MaxNameBytes)
+            // The whiteout of a name may be longer than any name: none of it but the name gets into the tree.
+            bool isWhiteout = component.StartsWith(WhiteoutWriter.Prefix) && name[range.End..].IndexOfAnyExcept((byte)'/') < 0;
+            if (component.Length > MaxNameBytes + (isWhiteout ? WhiteoutWriter.Prefix.Length : 0))
                 throw TarError.Invalid($"a name in it has {component.Length} bytes, more than the {MaxNameBytes} that a file system allows", name);
             if (++depth > limits.MaxPathDepth)
                 throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxPathDepth), limits.MaxPathDepth, $"an entry lies deeper than {limits.MaxPathDepth} directories");

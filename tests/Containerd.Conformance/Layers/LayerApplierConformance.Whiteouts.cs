@@ -49,7 +49,7 @@ public abstract partial class LayerApplierConformance
         await NamesAsync(
             new TarBuilder().Directory("d").File("d/f").File("f"),
             new TarBuilder().Whiteout("f").Whiteout("f").Whiteout("d/f"),
-            new TarBuilder().Whiteout("f").Whiteout("never").Whiteout("d/f").Opaque("d").Opaque("d").Whiteout(new string('n', 251))),
+            new TarBuilder().Whiteout("f").Whiteout("never").Whiteout("d/f").Opaque("d").Opaque("d").Whiteout(new string('n', 255))),
         Is.EqualTo((string[])["d/"]));
 
     /// <summary>

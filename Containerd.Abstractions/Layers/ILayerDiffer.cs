@@ -21,6 +21,9 @@ public interface ILayerDiffer
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: a directory of the mounts is missing. -or-
     /// <see cref="ErrorKind.FailedPrecondition"/>: a tree changed while it was read. -or-
     /// <see cref="ErrorKind.NotSupported"/>: no encoder for the media type. -or-
+    /// <see cref="ErrorKind.InvalidArgument"/>: something in <paramref name="upper"/> that no layer can say: a name that begins with <c>.wh.</c>, a path of more than 4,095
+    /// bytes, a character device 0:0 in a tree that is no overlay; or a level that the compression has not. -or-
+    /// <see cref="ErrorKind.ResourceExhausted"/>: more extended attributes on a file than a layer may carry, or too many open files. -or-
     /// <see cref="ErrorKind.PermissionDenied"/>: a tree may not be read or mounted.</exception>
     Task<LayerDiffResult> DiffAsync(
         IReadOnlyList<Mount> lower,

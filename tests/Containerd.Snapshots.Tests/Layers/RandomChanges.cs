@@ -70,7 +70,7 @@ internal sealed class RandomChanges(int seed)
                     Check(Files.OpenPath(parent, name, out SafeFileHandle file));
                     using (file)
                     {
-                        byte[] attribute = _random.Next(3) == 0 && IsFile(old) ? "security.capability"u8.ToArray() : Encoding.ASCII.GetBytes($"user.{_random.Next(3)}");
+                        byte[] attribute = _random.Next(3) == 0 && IsFile(old) ? "security.capability"u8.ToArray() : Encoding.ASCII.GetBytes($"user.{_random.Next(3)}=%3D");
                         if (_random.Next(3) > 0)
                             Check(Xattr.Set(file, attribute, attribute[0] == 's' ? Capability : [(byte)_random.Next(256), 10, 0]));
                         else

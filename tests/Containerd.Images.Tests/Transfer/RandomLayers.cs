@@ -58,7 +58,9 @@ internal sealed class RandomLayers(int seed)
                 layer.SymbolicLink(path, RandomPath(), options);
                 break;
             case 'h':
-                layer.HardLink(path, _files[_random.Next(_files.Count)], options);
+                // To what is in its own place, none can be made.
+                string target = _files[_random.Next(_files.Count)];
+                layer.HardLink(path, target.StartsWith(path + "/", StringComparison.Ordinal) ? "a" : target, options);
                 break;
             default:
                 layer.Whiteout(path);

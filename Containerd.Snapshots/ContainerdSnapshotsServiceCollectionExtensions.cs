@@ -9,7 +9,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// <summary>Registers what Containerd.Snapshots implements.</summary>
 public static class ContainerdSnapshotsServiceCollectionExtensions
 {
-    /// <summary>Adds the snapshotter that <see cref="SnapshotterChoice"/> finds best as <see cref="LocalSnapshotter"/> and <see cref="ISnapshotter"/>, <see cref="LinuxMounter"/> as <see cref="IMounter"/>, <see cref="FileTreeCopier"/> as <see cref="IFileTreeCopier"/> and <see cref="TarLayerApplier"/> as <see cref="ILayerApplier"/>, where none is registered yet.</summary>
+    /// <summary>Adds the snapshotter that <see cref="SnapshotterChoice"/> finds best as <see cref="LocalSnapshotter"/> and <see cref="ISnapshotter"/>, <see cref="LinuxMounter"/> as <see cref="IMounter"/>, <see cref="FileTreeCopier"/> as <see cref="IFileTreeCopier"/>, <see cref="TarLayerApplier"/> as <see cref="ILayerApplier"/> and <see cref="TarLayerDiffer"/> as <see cref="ILayerDiffer"/>, where none is registered yet.</summary>
     /// <remarks>
     /// Singletons. Overlay where it works, else btrfs or native, with the reason logged; a store that exists stays what it is. The store is opened when the snapshotter is first asked for, and closed with the provider. An <see cref="ILoggerFactory"/> and a
     /// <see cref="TimeProvider"/> are used where they are registered. Change how mounts are made with
@@ -33,6 +33,8 @@ public static class ContainerdSnapshotsServiceCollectionExtensions
             provider.GetRequiredService<IOptions<FileTreeCopierOptions>>().Value, provider.GetService<ILoggerFactory>()));
         services.TryAddSingleton<ILayerApplier>(provider => new TarLayerApplier(
             provider.GetRequiredService<IOptions<TarLayerApplierOptions>>().Value, provider.GetRequiredService<IMounter>(), provider.GetService<ILoggerFactory>()));
+        services.TryAddSingleton<ILayerDiffer>(provider => new TarLayerDiffer(
+            provider.GetRequiredService<IOptions<TarLayerDifferOptions>>().Value, provider.GetRequiredService<IMounter>(), provider.GetService<ILoggerFactory>()));
         return services;
     }
 }

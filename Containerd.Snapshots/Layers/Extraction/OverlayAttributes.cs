@@ -14,6 +14,10 @@ internal sealed class OverlayAttributes(bool userXattr)
 
     private ReadOnlySpan<byte> Origin => userXattr ? "user.overlay.origin"u8 : "trusted.overlay.origin"u8;
 
+    private ReadOnlySpan<byte> Whiteout => userXattr ? "user.overlay.whiteout"u8 : "trusted.overlay.whiteout"u8;
+
+    private ReadOnlySpan<byte> Links => userXattr ? "user.overlay.nlink"u8 : "trusted.overlay.nlink"u8;
+
     private ReadOnlySpan<byte> Metacopy => userXattr ? "user.overlay.metacopy"u8 : "trusted.overlay.metacopy"u8;
 
     public static bool IsOverlay(ReadOnlySpan<byte> name) => name.StartsWith("trusted.overlay."u8) || name.StartsWith("user.overlay."u8);
@@ -26,6 +30,19 @@ internal sealed class OverlayAttributes(bool userXattr)
 
     /// <summary>Whether what a file holds lies under another name or in another layer, where only the kernel finds it.</summary>
     public bool IsElsewhere(SafeFileHandle file) => Has(file, Redirect) || Has(file, Metacopy);
+
+    /// <summary>Whether empty files in the directory may be whiteouts by an attribute, which is how an overlay keeps those of another one (Linux 6.7).</summary>
+    public bool HasMarkedWhiteouts(SafeFileHandle directory)
+    {
+        Span<byte> value = stackalloc byte[4];
+        return Interop.Xattr.Get(directory, Opaque, value, out int length).Ok && value[..length].SequenceEqual("x"u8);
+    }
+
+    /// <summary>Whether an empty file in such a directory is a whiteout.</summary>
+    public bool IsMarkedWhiteout(SafeFileHandle file) => Has(file, Whiteout);
+
+    /// <summary>Whether other names of a file are known to the overlay's index only (<c>index=on</c>).</summary>
+    public bool HasIndexedLinks(SafeFileHandle file) => Has(file, Links);
 
     public Interop.FileResult MakeOpaque(SafeFileHandle directory) => Interop.Xattr.Set(directory, Opaque, "y"u8);
 

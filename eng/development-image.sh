@@ -46,7 +46,10 @@ layer base
 packages compilers gcc g++ make git
 packages python python3-dev python3-pip python3-scipy
 packages node nodejs npm
-packages libraries libboost1.74-dev linux-headers-amd64
+# The kernel's headers have many small files; Ubuntu and Debian name them otherwise.
+headers=linux-headers-generic
+apt-cache show "$headers" >"$scratch/log" 2>&1 || headers=linux-headers-$(dpkg --print-architecture)
+packages libraries libboost-dev "$headers"
 
 # As an image's last steps often do: things removed, and a program put on top.
 rm -rf "$root/usr/share/doc" "$root/usr/share/man"

@@ -123,7 +123,7 @@ internal static class ApplySides
             }
         }
 
-        public Task RunAsync(CancellationToken cancellationToken) => _images.UnpackAsync(_image, _snapshotter, _applier, cancellationToken: cancellationToken);
+        public async Task RunAsync(CancellationToken cancellationToken) => await _images.UnpackAsync(_image, _snapshotter, _applier, cancellationToken: cancellationToken);
 
         public async Task VerifyAsync(CancellationToken cancellationToken) => await _snapshotter.GetAsync(_image.ChainId!, cancellationToken);
 

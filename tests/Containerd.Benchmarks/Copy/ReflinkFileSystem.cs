@@ -6,7 +6,7 @@ namespace Containerd.Benchmarks;
 /// <summary>An xfs in a file of the workspace, with a file to share in it.</summary>
 internal sealed class ReflinkFileSystem : IAsyncDisposable
 {
-    private const long Size = 4L << 30;
+    private const long Size = 16L << 30; // so that a large file has room in one piece, while its copies have not
     private const int Copies = 20;
 
     private static readonly FileTreeCopier Copier = new();

@@ -52,7 +52,7 @@ internal static class ApplySides
     }
 
     /// <summary>A pipe of igzip and tar for each layer, all at once, each into a directory of its own. Nothing is verified, and deletions stay files.</summary>
-    public static Side IgzipAndTar(Bench bench, DevelopmentImage image) => External("igzip | tar", bench, image, (directory, token) =>
+    public static Side IgzipAndTar(Bench bench, DevelopmentImage image) => External("igzip and tar", bench, image, (directory, token) =>
         Task.WhenAll(image.Layers.Select((layer, number) =>
         {
             string tree = Directory.CreateDirectory(Path.Join(directory, $"{number}")).FullName;

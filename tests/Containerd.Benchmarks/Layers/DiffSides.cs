@@ -18,7 +18,7 @@ internal static class DiffSides
         });
     }
 
-    public static Side TarAndGzip(Bench bench, ChangedTree tree) => Of("tar | gzip", bench, (file, token) =>
+    public static Side TarAndGzip(Bench bench, ChangedTree tree) => Of("tar and gzip", bench, (file, token) =>
         Tool.RunAsync(
             "bash",
             [

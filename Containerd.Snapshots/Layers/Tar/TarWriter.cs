@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Text.Unicode;
 
 namespace Containerd.Snapshots;
 
@@ -89,6 +90,9 @@ internal sealed class TarWriter(PipeWriter output)
         }
         if (member.Gid > TarHeaderBlock.MaxId)
             _pax.Add("gid"u8, member.Gid);
+        // By the standard names are UTF-8, which some readers insist on; those that are not are no text at all.
+        if (!Utf8.IsValid(path) || !Utf8.IsValid(linkName))
+            _pax.Add("hdrcharset"u8, "BINARY"u8);
         if (!TarHeaderBlock.Fits(linkName))
             _pax.Add("linkpath"u8, linkName);
         if (member.ModifySeconds is < 0 or > TarHeaderBlock.MaxSize)

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Containerd.Snapshots;
 
-/// <summary>Applies tar layers, plain or compressed with gzip or Zstandard, to a tree.</summary>
+/// <summary>Applies tar layers, plain or compressed with gzip, Zstandard or what else <see cref="TarLayerApplierOptions.Compressions"/> has, to a tree.</summary>
 /// <remarks>
 /// <para>A single writable overlay is not mounted: entries go straight into its upper directory, whiteouts in overlay's form, and directories that the
 /// archive does not describe take their attributes from the layers beneath. A single writable bind is written into directly, whiteouts
@@ -58,7 +58,7 @@ public sealed class TarLayerApplier : ILayerApplier
         ArgumentNullException.ThrowIfNull(content);
         ArgumentNullException.ThrowIfNull(mounts);
         cancellationToken.ThrowIfCancellationRequested();
-        CompressionSniffer.CheckMediaType(layer.MediaType);
+        LayerCompressions.ForMediaType(_options.Compressions, layer.MediaType, "apply");
         LayerTarget target = LayerTarget.Choose(mounts);
         if (target.NeedsMount && _mounter is null)
         {
@@ -85,7 +85,7 @@ public sealed class TarLayerApplier : ILayerApplier
     private async Task<LayerApplyResult> ApplyAsync(
         Descriptor layer, Stream content, LayerTree tree, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var pipeline = new LayerPipeline(content, _options.Limits, progress, cancellationToken);
+        var pipeline = new LayerPipeline(content, layer.MediaType, _options, progress, cancellationToken);
         await using (pipeline.ConfigureAwait(false))
         {
             var reader = new TarReader(pipeline.Expanded, _options.Limits);

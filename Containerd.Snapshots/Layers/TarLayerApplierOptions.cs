@@ -8,6 +8,22 @@ public sealed record TarLayerApplierOptions
     public LayerLimits Limits { get; init; } = new();
 
     /// <summary>
+    /// How layers may be compressed. The first that takes the bytes of a layer for its own expands them; a layer whose media type none of them has is refused
+    /// before it is read, since it may be encrypted.
+    /// </summary>
+    /// <value><see cref="LayerCompressions.BuiltIn"/>: gzip, Zstandard and none.</value>
+    /// <exception cref="ArgumentNullException">Null.</exception>
+    public IReadOnlyList<ILayerCompression> Compressions
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            field = value;
+        }
+    } = LayerCompressions.BuiltIn;
+
+    /// <summary>
     /// Whether <c>security.*</c> attributes other than <c>security.capability</c> are applied: labels of SELinux, Smack, IMA and the like, with which
     /// an image could claim a trust that the host has not given it.
     /// </summary>

@@ -32,8 +32,8 @@ namespace Containerd.Snapshots;
 /// <example>
 /// <code>
 /// var differ = new TarLayerDiffer(mounter: new LinuxMounter());
-/// await using FileStream file = File.Create("layer.tar");
-/// var options = new LayerDiffOptions { MediaType = MediaTypes.OciLayer, SourceDate = DateTimeOffset.UnixEpoch };
+/// await using FileStream file = File.Create("layer.tar.gz");
+/// var options = new LayerDiffOptions { CompressionLevel = 9, SourceDate = DateTimeOffset.UnixEpoch };
 /// LayerDiffResult layer = await differ.DiffAsync(lower: [], upper: [Mount.Bind("/var/lib/app/tree")], file, options);
 /// </code>
 /// </example>
@@ -69,7 +69,7 @@ public sealed class TarLayerDiffer : ILayerDiffer
         ArgumentNullException.ThrowIfNull(destination);
         options ??= new LayerDiffOptions();
         cancellationToken.ThrowIfCancellationRequested();
-        ILayerCompression? compression = CompressionFor(options);
+        ILayerCompression compression = LayerCompressions.ForMediaType(_compressions, options.MediaType, "write");
         using DiffSources sources = DiffSources.Open(lower, upper, _mounter);
         using var encoding = new LayerEncoding(destination, cancellationToken);
         long entries = 0;
@@ -94,20 +94,5 @@ public sealed class TarLayerDiffer : ILayerDiffer
         await diff.WriteAsync(sources).ConfigureAwait(false);
         await layer.EndAsync().ConfigureAwait(false);
         return layer.Entries;
-    }
-
-    private ILayerCompression? CompressionFor(LayerDiffOptions options)
-    {
-        if (_compressions.FirstOrDefault(candidate => candidate.MediaTypes.Contains(options.MediaType)) is { } compression)
-            return compression;
-        string safe = ArchiveText.Safe(options.MediaType);
-        if (options.MediaType is not (MediaTypes.OciLayer or MediaTypes.DockerLayer))
-        {
-            throw new ContainerdException(
-                ErrorKind.NotSupported, $"Cannot write a layer of media type '{safe}': no compression among {nameof(TarLayerDifferOptions)}.{nameof(TarLayerDifferOptions.Compressions)} is for it.")
-            { Subject = safe };
-        }
-        return options.CompressionLevel is null ? null : throw new ContainerdException(
-            ErrorKind.InvalidArgument, $"Cannot write a layer of media type '{safe}' with level {options.CompressionLevel}: it is not compressed.") { Subject = safe };
     }
 }

@@ -15,6 +15,7 @@ public class ServiceCollectionTests : StoreTest
         Assert.That(services.GetServices<ISnapshotter>(), Is.EqualTo(new[] { snapshotter }));
         Assert.That(snapshotter, Is.InstanceOf<OverlaySnapshotter>().And.SameAs(services.GetRequiredService<LocalSnapshotter>()));
         Assert.That(services.GetRequiredService<IMounter>(), Is.InstanceOf<LinuxMounter>());
+        Assert.That(services.GetRequiredService<ILayerDiffer>(), Is.InstanceOf<TarLayerDiffer>().And.SameAs(services.GetRequiredService<ILayerDiffer>()));
         Assert.That(await snapshotter.PrepareAsync("key"), Has.Count.EqualTo(1));
         await services.DisposeAsync();
         Assert.That(async () => await snapshotter.FindAsync("key"), Throws.InstanceOf<ObjectDisposedException>());

@@ -13,8 +13,8 @@ namespace Containerd.Snapshots;
 internal sealed class GzipInput(BlockReader input) : Stream
 {
     private const int ChunkLength = 16 << 10;
-    private const int HistoryLength = 16;
-    public const int TrailerLength = 8;
+    private const int HistoryLength = 1 << 10;
+    private const int TrailerLength = 8;
 
     private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(HistoryLength + ChunkLength + HistoryLength);
     private int _position;
@@ -42,32 +42,39 @@ internal sealed class GzipInput(BlockReader input) : Stream
 
     /// <summary>Moves to right behind the trailer of the member that the inflater has finished.</summary>
     /// <returns>False where there is no such trailer: the member is damaged or cut off.</returns>
-    public async ValueTask<bool> SeekBehindTrailerAsync(ulong trailer, CancellationToken cancellationToken)
+    public async ValueTask<bool> SeekBehindTrailerAsync(uint checksum, long length, CancellationToken cancellationToken)
     {
-        // The inflater stopped within the last bytes it was handed; the trailer, and what tells that it is one, may reach beyond them.
-        await EnsureAsync(TrailerLength + 3, _handed, cancellationToken).ConfigureAwait(false);
-        int first = Math.Max(_handed - HistoryLength, Math.Max(_memberStart + 2, 0)); // no deflate stream is shorter than two bytes
-        int fallback = -1;
-        for (int at = first; at <= Math.Min(_position, _end - TrailerLength); at++)
-        {
-            if (BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) != trailer)
-                continue;
-            ReadOnlySpan<byte> next = _buffer.AsSpan(at + TrailerLength, _end - at - TrailerLength);
-            // The trailer of an empty member is all zeros, so padding makes several places look right: the one before a member, or the end, is it.
-            if (next.IsEmpty || next.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]))
-            {
-                _position = at + TrailerLength;
-                return true;
-            }
-            if (fallback < 0)
-                fallback = at;
-        }
-        if (fallback >= 0)
-            _position = fallback + TrailerLength;
-        return fallback >= 0;
+        // The inflater stopped within the last bytes it was handed; the trailer may reach beyond them.
+        await EnsureAsync(TrailerLength, _handed, cancellationToken).ConfigureAwait(false);
+        int at = length == 0 ? BehindNothing() : BehindContent(((ulong)(uint)length << 32) | checksum);
+        if (at < 0)
+            return false;
+        _position = at + TrailerLength;
+        return true;
     }
 
-    // Keeps what lies behind an offset, and a little in front of it: a trailer may have begun in what the inflater took before.
+    // Sixty-four bits that have to be what they are find their own place.
+    private int BehindContent(ulong trailer)
+    {
+        for (int at = Math.Max(_handed - TrailerLength, Math.Max(_memberStart + 2, 0)); at <= _end - TrailerLength; at++) // no deflate stream is shorter than two bytes
+        {
+            if (BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == trailer)
+                return at;
+        }
+        return -1;
+    }
+
+    // The trailer of an empty member is all zeros, which many places look like: where it is, the compressed data itself has to tell.
+    private int BehindNothing()
+    {
+        if (_memberStart < 0)
+            return -1;
+        int at = _memberStart + EmptyDeflate.Length(_buffer.AsSpan(_memberStart, _end - _memberStart));
+        bool isTrailer = at > _memberStart && at <= _end - TrailerLength && BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == 0;
+        return isTrailer ? at : -1;
+    }
+
+    // Keeps what lies behind an offset, and a little in front of it: a trailer, or a member without content, may have begun in what the inflater took before.
     private async ValueTask<bool> EnsureAsync(int count, int keepFrom, CancellationToken cancellationToken)
     {
         if (_end - _position >= count)

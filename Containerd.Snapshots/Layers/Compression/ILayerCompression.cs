@@ -5,10 +5,11 @@ namespace Containerd.Snapshots;
 /// <summary>A way to compress layers. gzip and Zstandard come with the package; any other can be added to the options of the applier and the differ.</summary>
 /// <remarks>
 /// <para>Thread-safe: one object serves any number of layers at once. Both directions read their input once, forward, to its end, and hold no more of it
-/// than the format needs (a window, a block). Neither completes the reader or the writer; both stop at <see cref="FlushResult.IsCompleted"/> and
-/// observe the token.</para>
+/// than the format needs (a window, a few blocks). Neither completes the reader or the writer; both flush what they wrote, stop at
+/// <see cref="FlushResult.IsCompleted"/> and observe the token. What the reader or the writer throws comes through as it is.</para>
 /// <para>Input is hostile: what is damaged, cut off or followed by something else is refused, and no declared size is allocated before it is seen to be
-/// true. How much may come out is bounded by the caller (<see cref="LayerLimits"/>), when the output is flushed: flush at least every few hundred KiB.</para>
+/// true. How much may come out is bounded by the caller (<see cref="LayerLimits"/>), whose writer throws when it is too much: flush at least every few
+/// hundred KiB, since what is not flushed is memory.</para>
 /// </remarks>
 public interface ILayerCompression
 {
@@ -18,9 +19,11 @@ public interface ILayerCompression
     /// <summary>The media types of layers that are compressed so, OCI's first. A layer written under one of them is compressed with it.</summary>
     IReadOnlyList<string> MediaTypes { get; }
 
-    /// <summary>Whether a layer that starts so is compressed in this way. Layers are told by their bytes, since media types lie .</summary>
-    /// <param name="start">Up to 32 bytes; fewer only where the whole layer has fewer. Never empty.</param>
-    bool Matches(ReadOnlySpan<byte> start);
+    /// <summary>Whether a layer is compressed in this way. Of several compressions the first that says so is used.</summary>
+    /// <remarks>Layers are told by their bytes, since media types lie; only a format whose bytes have no mark of their own goes by the media type.</remarks>
+    /// <param name="start">Its first bytes: up to 32; fewer only where the whole layer has fewer. Never empty.</param>
+    /// <param name="mediaType">What its descriptor says of it.</param>
+    bool Matches(ReadOnlySpan<byte> start, string mediaType);
 
     /// <summary>Expands a layer.</summary>
     /// <param name="compressed">The compressed bytes.</param>

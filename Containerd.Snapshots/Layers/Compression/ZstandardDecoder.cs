@@ -14,17 +14,19 @@ internal static class ZstandardDecoder
         while (pending || await input.FillAsync(cancellationToken).ConfigureAwait(false))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Memory<byte> room = await output.GetMemoryAsync(cancellationToken).ConfigureAwait(false);
+            Memory<byte> room = output.GetMemory();
             (OperationStatus status, int consumed, int written) = Step(decompressor, input.Span, room.Span);
-            if (status == OperationStatus.InvalidData || (consumed == 0 && written == 0 && !pending))
+            if (status == OperationStatus.InvalidData || (consumed == 0 && written == 0 && (!pending || status == OperationStatus.DestinationTooSmall)))
                 throw Corrupted("it is malformed", null);
             input.Advance(consumed);
-            output.Advance(written);
+            if (!await output.AdvanceAsync(written, cancellationToken).ConfigureAwait(false))
+                return;
             insideFrame = status != OperationStatus.Done;
             pending = status == OperationStatus.DestinationTooSmall; // output waits inside the decoder, maybe with all input taken
         }
         if (insideFrame)
             throw Corrupted("it ends in the middle of a frame", null);
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static (OperationStatus Status, int Consumed, int Written) Step(Decompressor decompressor, ReadOnlySpan<byte> input, Span<byte> room)

@@ -30,6 +30,8 @@ internal readonly ref struct ComparedEntry(ComparedTree tree, SafeFileHandle dir
         _ => TarEntryType.RegularFile,
     };
 
+    public static FileIdentity IdentityOf(in EntryStatus status) => new(status.Device, status.Inode);
+
     /// <summary>Opens the data of a regular file that is still the one that was looked at.</summary>
     public SafeFileHandle OpenFile() => Checked(tree.OpenFile(directory, _name, path), isData: true);
 

@@ -48,6 +48,17 @@ internal sealed class ComparedTree
         };
     }
 
+    /// <summary>What a path of names leads to; false where something on it is missing.</summary>
+    public bool TryFindPath(SafeFileHandle root, TreePath path, out EntryStatus status)
+    {
+        status = default;
+        using SafeFileHandle? found = Sys.TryOpenConfined(root, path.Terminated, Sys.PathOnly | Sys.DoNotFollow, _resolve, out int errno);
+        if (found is null)
+            return errno is ENOENT or ENOTDIR ? false : throw DiffFailure.OfCall("open", path.Span, errno);
+        errno = Sys.Status(found, "\0"u8, out status);
+        return errno == 0 ? true : throw DiffFailure.OfCall("look at", path.Span, errno);
+    }
+
     /// <summary>Opens a directory by a path of names from another, to list it.</summary>
     public SafeFileHandle OpenDirectory(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, TreePath path) =>
         TryRead(from, terminatedPath, Sys.ReadDirectoryOnly, out int errno) ?? throw DiffFailure.OfCall("open the directory", path.Span, errno);

@@ -26,39 +26,34 @@ internal sealed class LayerEncoding : IDisposable
 
     /// <summary>Writes a layer.</summary>
     /// <param name="produce">Writes the archive.</param>
-    /// <param name="compression">How it is compressed; null for not at all.</param>
+    /// <param name="compression">How it is compressed.</param>
     /// <param name="options">Its media type and level.</param>
     /// <param name="progress">Told the uncompressed bytes.</param>
     public async Task<LayerDiffResult> RunAsync(
-        Func<PipeWriter, CancellationToken, Task> produce, ILayerCompression? compression, LayerDiffOptions options, IProgress<long>? progress)
+        Func<PipeWriter, CancellationToken, Task> produce, ILayerCompression compression, LayerDiffOptions options, IProgress<long>? progress)
     {
         Pipe archive = NewPipe(), expanded = NewPipe(), compressed = NewPipe();
         long size = 0, compressedSize = 0;
-        var stages = new List<Task> { RunAsync(() => produce(archive.Writer, _stop.Token), null, archive.Writer) };
-        if (compression is null)
-        {
-            stages.Add(RunAsync(
-                async () => size = await PumpAsync(archive.Reader, _expandedHash, WriteAsync, progress).ConfigureAwait(false), archive.Reader, null));
-        }
-        else
-        {
-            stages.Add(RunAsync(
+        await Task.WhenAll(
+            RunAsync(() => produce(archive.Writer, _stop.Token), null, archive.Writer),
+            RunAsync(
                 async () => size = await PumpAsync(archive.Reader, _expandedHash, part => HandOnAsync(expanded.Writer, part), progress).ConfigureAwait(false),
                 archive.Reader,
-                expanded.Writer));
-            stages.Add(RunAsync(
-                () => CompressAsync(compression, expanded.Reader, compressed.Writer, options.CompressionLevel), expanded.Reader, compressed.Writer));
-            stages.Add(RunAsync(
-                async () => compressedSize = await PumpAsync(compressed.Reader, _compressedHash, WriteAsync, null).ConfigureAwait(false), compressed.Reader, null));
-        }
-        await Task.WhenAll(stages).ConfigureAwait(false);
+                expanded.Writer),
+            RunAsync(() => CompressAsync(compression, expanded.Reader, compressed.Writer, options.CompressionLevel), expanded.Reader, compressed.Writer),
+            RunAsync(
+                async () => compressedSize = await PumpAsync(compressed.Reader, _compressedHash, WriteAsync, null).ConfigureAwait(false), compressed.Reader, null))
+            .ConfigureAwait(false);
         _failure?.Throw();
         await _destination.FlushAsync(_stop.Token).ConfigureAwait(false);
 
-        Digest diffId = Digest.FromHash(HashAlgorithmName.SHA256, _expandedHash.GetHashAndReset());
-        Digest digest = compression is null ? diffId : Digest.FromHash(HashAlgorithmName.SHA256, _compressedHash.GetHashAndReset());
-        var layer = new Descriptor { MediaType = options.MediaType, Digest = digest, Size = compression is null ? size : compressedSize };
-        return new LayerDiffResult(layer, diffId, size);
+        var layer = new Descriptor
+        {
+            MediaType = options.MediaType,
+            Digest = Digest.FromHash(HashAlgorithmName.SHA256, _compressedHash.GetHashAndReset()),
+            Size = compressedSize,
+        };
+        return new LayerDiffResult(layer, Digest.FromHash(HashAlgorithmName.SHA256, _expandedHash.GetHashAndReset()), size);
     }
 
     public void Dispose()

@@ -14,35 +14,30 @@ internal sealed class LinkGroups
     private readonly Dictionary<FileIdentity, FileIdentity> _beforeOfAfter = [];
 
     /// <summary>The name in the layer that has the file's data; null where none has yet.</summary>
-    public byte[]? FindWritten(in EntryStatus file) => _written.GetValueOrDefault(IdentityOf(file));
+    public byte[]? FindWritten(FileIdentity file) => _written.GetValueOrDefault(file);
 
     /// <summary>Takes the first name, and gives the unchanged ones that have to become links to it.</summary>
-    public List<Peer> MarkWritten(in EntryStatus file, ReadOnlySpan<byte> path)
+    public List<Peer> MarkWritten(FileIdentity file, ReadOnlySpan<byte> path)
     {
-        FileIdentity identity = IdentityOf(file);
-        _written.Add(identity, path.ToArray());
-        return _unchanged.Remove(identity, out List<Peer>? peers) ? peers : [];
+        _written.Add(file, path.ToArray());
+        return _unchanged.Remove(file, out List<Peer>? peers) ? peers : [];
     }
 
     /// <summary>Keeps an unchanged name until another name of the file is written, if one is.</summary>
-    public void Remember(in EntryStatus file, Peer peer)
+    public void Remember(FileIdentity file, Peer peer)
     {
-        FileIdentity identity = IdentityOf(file);
-        if (!_unchanged.TryGetValue(identity, out List<Peer>? peers))
-            _unchanged.Add(identity, peers = []);
+        if (!_unchanged.TryGetValue(file, out List<Peer>? peers))
+            _unchanged.Add(file, peers = []);
         peers.Add(peer);
     }
 
     /// <summary>Whether a name that is otherwise unchanged is also a name of the same file as before: names that were one file are, and those that were not are not.</summary>
-    public bool Keeps(in EntryStatus before, in EntryStatus after)
+    public bool Keeps(FileIdentity was, FileIdentity now)
     {
-        FileIdentity was = IdentityOf(before), now = IdentityOf(after);
         if (_afterOfBefore.TryGetValue(was, out FileIdentity expected) ? expected != now : _beforeOfAfter.ContainsKey(now))
             return false;
         _afterOfBefore[was] = now;
         _beforeOfAfter[now] = was;
         return true;
     }
-
-    private static FileIdentity IdentityOf(in EntryStatus status) => new(status.Device, status.Inode);
 }

@@ -58,7 +58,7 @@ internal sealed record MountStack(IReadOnlyList<string> Directories, OverlayMoun
     }
 
     // With an index the names of a file that has several change together, also those that the upper directory does not have.
-    private static bool KeepsIndex(OverlayMount overlay)
+    public static bool KeepsIndex(OverlayMount overlay)
     {
         if (overlay.Options.Contains("index=on") || overlay.Options.Contains("nfs_export=on"))
             return true;

@@ -34,13 +34,16 @@ internal sealed class ReadOnlyView(IReadOnlyList<Mount> mounts, IMounter? mounte
 
     /// <summary>The same mount without the right to write.</summary>
     /// <remarks>
-    /// The upper directory of an overlay becomes the topmost lower one: it may be in use by a container. Mapped IDs go, since a layer has those on disk.
+    /// The upper directory of an overlay becomes the topmost lower one: it may be in use by a container. With an index it stays what it is, since no other
+    /// mount shows what the index knows; then it must not be in use. Mapped IDs go, since a layer has those on disk.
     /// </remarks>
     internal static Mount ToReadOnly(Mount mount)
     {
         ImmutableArray<string> options = [.. mount.SplitOptions().Where(option => !IsMap(option))];
         if (!OverlayMount.TryParse(mount with { Options = options }, out OverlayMount? overlay))
             return mount with { Options = [.. options.Where(option => option is not ("ro" or "rw")), "ro"] };
+        if (MountStack.KeepsIndex(overlay))
+            return (overlay with { Options = [.. overlay.Options.Where(option => option is not ("ro" or "rw" or "volatile")), "ro"] }).ToMount() with { Target = mount.Target };
         return new OverlayMount
         {
             LowerDirectories = overlay.UpperDirectory is { } upper ? [upper, .. overlay.LowerDirectories] : overlay.LowerDirectories,

@@ -72,12 +72,22 @@ internal sealed class TreeDiff : IDisposable
             Enter(level, name.Span, after, isInLower && before.IsDirectory, before, directory);
             return _layer.FlushAsync();
         }
-        if (isInLower && IsUnchanged(level, name.Span, after, before, directory!))
-            KeepLinks(level, after);
-        else if (after.IsRegular && !(after.Links > 1 && _links.FindWritten(after) is not null))
-            return WriteFileAsync(level, name, after);
+        FileIdentity file = after.Links > 1 ? IdentityOf(level, _path, after) : default;
+        byte[]? first = after.Links > 1 ? _links.FindWritten(file) : null;
+        if (isInLower && IsUnchanged(level, name.Span, after, file, before, directory!))
+        {
+            if (after.Links > 1 && first is null)
+                Remember(level, file);
+            if (first is null)
+                return ValueTask.CompletedTask;
+        }
+        WriteParents();
+        if (first is not null)
+            _layer.WriteLink(_path.Span, first, after);
+        else if (after.IsRegular)
+            return WriteFileAsync(level, name, after, file);
         else
-            WriteOther(level, name.Span, after);
+            WriteSpecial(level, name.Span, after, file);
         return _layer.FlushAsync();
     }
 
@@ -153,7 +163,7 @@ internal sealed class TreeDiff : IDisposable
         new ComparedEntry(lower.Tree, lowerParent, name, _path, before).ReadXattrs(node.Xattrs);
     }
 
-    private bool IsUnchanged(DiffLevel level, ReadOnlySpan<byte> name, in EntryStatus after, in EntryStatus before, SafeFileHandle lowerParent)
+    private bool IsUnchanged(DiffLevel level, ReadOnlySpan<byte> name, in EntryStatus after, FileIdentity file, in EntryStatus before, SafeFileHandle lowerParent)
     {
         ComparedEntry upper = EntryOf(level, name, after);
         if (level.HoldsChangesOnly && after.Links > 1)
@@ -162,7 +172,7 @@ internal sealed class TreeDiff : IDisposable
         if (level.HoldsChangesOnly && before.Links > 1)
             return false;
         return _comparison.IsSame(upper, new ComparedEntry(level.Lower!.Tree, lowerParent, name, _path, before))
-            && ((after.Links == 1 && before.Links == 1) || _links.Keeps(before, after));
+            && ((after.Links == 1 && before.Links == 1) || _links.Keeps(ComparedEntry.IdentityOf(before), file));
     }
 
     private static void CheckNotIndexed(ComparedEntry entry, OverlayAttributes marks)
@@ -172,51 +182,49 @@ internal sealed class TreeDiff : IDisposable
             throw DiffFailure.IndexedLinks(entry.Path.Span);
     }
 
-    private void KeepLinks(DiffLevel level, in EntryStatus after)
+    // What a mounted view shows under other numbers is, as far as it is there, the same file of the upper directory that has its other names.
+    private static FileIdentity IdentityOf(DiffLevel level, TreePath path, in EntryStatus after)
     {
-        if (after.Links == 1)
-            return;
-        if (_links.FindWritten(after) is { } first)
+        for (DiffDirectory? node = level.Node; node is not null; node = node.Parent)
         {
-            WriteParents();
-            _layer.WriteLink(_path.Span, first, after);
-            return;
+            if (node.Tree.Marks is null)
+                continue;
+            if (node != level.Node && node.Tree.TryFindPath(node.Root, path, out EntryStatus found) && !found.IsWhiteout)
+                return ComparedEntry.IdentityOf(found);
+            break;
         }
-        for (int i = _levels.Count - 1; i > 0 && _levels[i].Node.TerminatedPath is null; i--)
-            _levels[i].Node.TerminatedPath = [.. _path.Span[.._levels[i].PathLength], 0];
-        _links.Remember(after, new LinkGroups.Peer(level.Node, _path.Span.ToArray()));
+        return ComparedEntry.IdentityOf(after);
     }
 
-    private async ValueTask WriteFileAsync(DiffLevel level, ReadOnlyMemory<byte> name, EntryStatus after)
+    private void Remember(DiffLevel level, FileIdentity file)
     {
-        WriteParents();
+        for (int i = _levels.Count - 1; i > 0 && _levels[i].Node.TerminatedPath is null; i--)
+            _levels[i].Node.TerminatedPath = [.. _path.Span[.._levels[i].PathLength], 0];
+        _links.Remember(file, new LinkGroups.Peer(level.Node, _path.Span.ToArray()));
+    }
+
+    private async ValueTask WriteFileAsync(DiffLevel level, ReadOnlyMemory<byte> name, EntryStatus after, FileIdentity identity)
+    {
         using SafeFileHandle file = EntryOf(level, name.Span, after).OpenFile();
         await _layer.WriteFileAsync(_path, file, _xattrs).ConfigureAwait(false);
-        if (after.Links > 1)
-            WritePeers(after);
+        WritePeers(after, identity);
         await _layer.FlushAsync().ConfigureAwait(false);
     }
 
-    private void WriteOther(DiffLevel level, ReadOnlySpan<byte> name, in EntryStatus after)
+    private void WriteSpecial(DiffLevel level, ReadOnlySpan<byte> name, in EntryStatus after, FileIdentity identity)
     {
-        WriteParents();
-        if (after.Links > 1 && _links.FindWritten(after) is { } first)
-        {
-            _layer.WriteLink(_path.Span, first, after);
-            return;
-        }
         _layer.WriteSpecial(EntryOf(level, name, after), _xattrs);
-        if (after.Links > 1)
-            WritePeers(after);
+        WritePeers(after, identity);
     }
 
-    private void WritePeers(in EntryStatus after)
+    private void WritePeers(in EntryStatus after, FileIdentity identity)
     {
-        ReadOnlySpan<byte> first = _path.Span;
-        foreach (LinkGroups.Peer peer in _links.MarkWritten(after, first))
+        if (after.Links == 1)
+            return;
+        foreach (LinkGroups.Peer peer in _links.MarkWritten(identity, _path.Span))
         {
             WriteDirectory(peer.Directory);
-            _layer.WriteLink(peer.Path, first, after);
+            _layer.WriteLink(peer.Path, _path.Span, after);
         }
     }
 

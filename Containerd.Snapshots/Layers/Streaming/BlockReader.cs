@@ -1,33 +1,25 @@
-using System.Threading.Channels;
+using System.IO.Pipelines;
 
 namespace Containerd.Snapshots;
 
-/// <summary>The receiving end of a stage: the bytes at hand, and more of them when those are used up.</summary>
-internal sealed class BlockReader(ChannelReader<Block> blocks, BlockPool pool, IProgress<long>? progress = null)
+/// <summary>Reads a pipe block by block: the contiguous bytes at hand, and more of them when those are used up. A block that is used up goes back to the pipe at once.</summary>
+/// <param name="input">The pipe. Not completed.</param>
+/// <param name="hash">Hashes each block while it is being used; null where no hash is wanted.</param>
+internal sealed class BlockReader(PipeReader input, ConcurrentHash? hash = null)
 {
-    private Block _current;
-    private int _offset;
+    private ReadOnlyMemory<byte> _rest;
+    private SequencePosition _end;
+    private bool _holdsBlock;
 
     /// <summary>The bytes at hand; empty only before <see cref="FillAsync"/> or at the end.</summary>
-    public ReadOnlyMemory<byte> Memory => _current.Buffer.AsMemory(_offset, _current.Length - _offset);
+    public ReadOnlySpan<byte> Span => _rest.Span;
 
-    /// <summary>The bytes at hand.</summary>
-    public ReadOnlySpan<byte> Span => _current.Buffer.AsSpan(_offset, _current.Length - _offset);
-
-    /// <summary>The number of bytes used up so far. Read by another stage too, so it may lag there.</summary>
-    public long Position => Interlocked.Read(ref _position);
-
-    private long _position;
-
-    public void Advance(int count)
-    {
-        _offset += count;
-        Interlocked.Add(ref _position, count);
-    }
+    /// <summary>Says that bytes at hand are used up.</summary>
+    public void Advance(int count) => _rest = _rest[count..];
 
     /// <summary>Makes sure that there are bytes at hand; false at the end. Throws what made the stage before fail.</summary>
     public ValueTask<bool> FillAsync(CancellationToken cancellationToken) =>
-        _offset < _current.Length ? ValueTask.FromResult(true) : NextAsync(cancellationToken);
+        _rest.IsEmpty ? NextAsync(cancellationToken) : ValueTask.FromResult(true);
 
     /// <summary>Passes over bytes; false where the stream ends before.</summary>
     public async ValueTask<bool> SkipAsync(long count, CancellationToken cancellationToken)
@@ -36,7 +28,7 @@ internal sealed class BlockReader(ChannelReader<Block> blocks, BlockPool pool, I
         {
             if (!await FillAsync(cancellationToken).ConfigureAwait(false))
                 return false;
-            int step = (int)Math.Min(count, Span.Length);
+            int step = (int)Math.Min(count, _rest.Length);
             Advance(step);
             count -= step;
         }
@@ -49,8 +41,8 @@ internal sealed class BlockReader(ChannelReader<Block> blocks, BlockPool pool, I
         int done = 0;
         while (done < destination.Length && await FillAsync(cancellationToken).ConfigureAwait(false))
         {
-            int step = Math.Min(destination.Length - done, Span.Length);
-            Span[..step].CopyTo(destination.Span[done..]);
+            int step = Math.Min(destination.Length - done, _rest.Length);
+            _rest[..step].CopyTo(destination[done..]);
             Advance(step);
             done += step;
         }
@@ -59,26 +51,29 @@ internal sealed class BlockReader(ChannelReader<Block> blocks, BlockPool pool, I
 
     private async ValueTask<bool> NextAsync(CancellationToken cancellationToken)
     {
-        Release();
-        while (await blocks.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        if (_holdsBlock)
         {
-            if (!blocks.TryRead(out _current))
-                continue;
-            _offset = 0;
-            if (_current.Length > 0)
-                return true;
-            Release();
+            if (hash is not null)
+                await hash.EndAsync().ConfigureAwait(false);
+            _holdsBlock = false;
+            input.AdvanceTo(_end);
         }
-        return false;
-    }
-
-    private void Release()
-    {
-        if (_current.Buffer is null)
-            return;
-        pool.Return(_current.Buffer);
-        _current = default;
-        _offset = 0;
-        progress?.Report(Position);
+        ReadResult result = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+        while (result.Buffer.IsEmpty)
+        {
+            input.AdvanceTo(result.Buffer.End);
+            if (result.IsCompleted)
+                return false;
+            if (result.IsCanceled)
+                throw new OperationCanceledException("The reading of the pipe was cancelled.", cancellationToken);
+            result = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+        }
+        SequencePosition next = result.Buffer.Start;
+        while (_rest.IsEmpty)
+            result.Buffer.TryGet(ref next, out _rest);
+        _end = result.Buffer.GetPosition(_rest.Length);
+        _holdsBlock = true;
+        hash?.Begin(_rest);
+        return true;
     }
 }

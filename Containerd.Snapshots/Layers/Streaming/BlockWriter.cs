@@ -1,42 +1,46 @@
-using System.Threading.Channels;
+using System.Buffers;
+using System.IO.Pipelines;
 
 namespace Containerd.Snapshots;
 
-/// <summary>The sending end of a stage: fills whole blocks and hands them on, holding the stream to the limits meanwhile.</summary>
-internal sealed class BlockWriter(ChannelWriter<Block> blocks, BlockPool pool, ExpansionGuard guard)
+/// <summary>Writes to a pipe, which gets what is written when a block's worth has come together.</summary>
+/// <param name="output">The pipe. Not completed.</param>
+internal sealed class BlockWriter(PipeWriter output)
 {
-    private byte[]? _buffer;
-    private int _length;
+    private const int BlockLength = 128 << 10;
 
-    public long Written { get; private set; }
+    private int _unflushed;
 
-    /// <summary>Room for more bytes, never empty.</summary>
-    public async ValueTask<Memory<byte>> GetMemoryAsync(CancellationToken cancellationToken)
+    /// <summary>Room for more bytes: at least so many.</summary>
+    public Memory<byte> GetMemory(int length = 1) => output.GetMemory(length);
+
+    /// <summary>Says that the room has been filled so far. False where nobody reads any more, so that going on is in vain.</summary>
+    public ValueTask<bool> AdvanceAsync(int count, CancellationToken cancellationToken)
     {
-        _buffer ??= await pool.RentAsync(cancellationToken).ConfigureAwait(false);
-        return _buffer.AsMemory(_length, pool.BlockSize - _length);
+        output.Advance(count);
+        return CountAsync(count, cancellationToken);
     }
 
-    public void Advance(int count)
+    /// <summary>Writes bytes. False where nobody reads any more.</summary>
+    public ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        Written += count;
-        guard.Check(Written);
-        _length += count;
-        if (_length == pool.BlockSize)
-            Send();
+        output.Write(bytes.Span);
+        return CountAsync(bytes.Length, cancellationToken);
     }
 
-    /// <summary>Hands on what is left.</summary>
-    public void Flush()
+    /// <summary>Hands on what has come together. False where nobody reads any more.</summary>
+    public async ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
     {
-        if (_buffer is not null)
-            Send();
+        _unflushed = 0;
+        FlushResult result = await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        if (result.IsCanceled)
+            throw new OperationCanceledException("The writing to the pipe was cancelled.", cancellationToken);
+        return !result.IsCompleted;
     }
 
-    private void Send()
+    private ValueTask<bool> CountAsync(int count, CancellationToken cancellationToken)
     {
-        blocks.TryWrite(new Block(_buffer!, _length)); // the channel is unbounded; the pool is the bound
-        _buffer = null;
-        _length = 0;
+        _unflushed += count;
+        return _unflushed < BlockLength ? ValueTask.FromResult(true) : FlushAsync(cancellationToken);
     }
 }

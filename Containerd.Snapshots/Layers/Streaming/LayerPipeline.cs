@@ -1,42 +1,39 @@
-using System.Security.Cryptography;
-using System.Threading.Channels;
+using System.Buffers;
+using System.IO.Pipelines;
 
 namespace Containerd.Snapshots;
 
 /// <summary>
-/// Reads, expands and hashes a layer, each as a task of its own, so that with the extraction at its end the slowest stage is the total. Blocks from
-/// two small pools go from stage to stage: nothing buffers more of a layer than those hold.
+/// Reads, expands and hashes a layer while it is extracted, so that the slowest of these is the total. Two pipes lie between: nothing buffers more of
+/// a layer than those hold.
 /// </summary>
 internal sealed class LayerPipeline : IAsyncDisposable
 {
-    private const int InputBlockLength = 128 << 10, InputBlocks = 4;
-    private const int OutputBlockLength = 256 << 10, OutputBlocks = 8;
+    private const int CompressedBlockLength = 128 << 10, CompressedLength = 512 << 10;
+    private const int ExpandedBlockLength = 256 << 10, ExpandedLength = 2 << 20;
+    private const int MarkLength = 32;
 
     private readonly Stream _content;
+    private readonly string _mediaType;
+    private readonly TarLayerApplierOptions _options;
     private readonly CancellationTokenSource _stop;
-    private readonly BlockPool _inputPool = new(InputBlockLength, InputBlocks);
-    private readonly BlockPool _outputPool = new(OutputBlockLength, OutputBlocks);
-    private readonly Channel<Block> _compressed = NewChannel();
-    private readonly Channel<Block> _expanded = NewChannel();
-    private readonly Channel<Block> _hashed = NewChannel();
-    private readonly BlockReader _input;
-    private readonly BlockWriter _output;
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly Pipe _compressed = NewPipe(CompressedBlockLength, CompressedLength);
+    private readonly Pipe _expanded = NewPipe(ExpandedBlockLength, ExpandedLength);
+    private readonly ExpansionGuard _output;
+    private readonly ConcurrentHash _hash = new();
     private readonly IProgress<long>? _progress;
     private readonly Task _stages;
 
-    public LayerPipeline(Stream content, LayerLimits limits, IProgress<long>? progress, CancellationToken cancellationToken)
+    public LayerPipeline(Stream content, string mediaType, TarLayerApplierOptions options, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         _content = content;
+        _mediaType = mediaType;
+        _options = options;
         _progress = progress;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        _input = new BlockReader(_compressed.Reader, _inputPool, progress);
-        _output = new BlockWriter(_expanded.Writer, _outputPool, new ExpansionGuard(limits, _input));
-        Expanded = new BlockReader(_hashed.Reader, _outputPool);
-        _stages = Task.WhenAll(
-            Run(ReadAsync, _compressed.Writer),
-            Run(ExpandAsync, _expanded.Writer),
-            Run(HashAsync, _hashed.Writer));
+        _output = new ExpansionGuard(_expanded.Writer, options.Limits);
+        Expanded = new BlockReader(_expanded.Reader, _hash);
+        _stages = Task.WhenAll(Run(ReadAsync, _compressed.Writer), Run(ExpandAsync, _expanded.Writer));
     }
 
     /// <summary>The uncompressed layer. Reading throws what made a stage fail.</summary>
@@ -47,8 +44,7 @@ internal sealed class LayerPipeline : IAsyncDisposable
     {
         await Expanded.SkipAsync(long.MaxValue, cancellationToken).ConfigureAwait(false);
         await _stages.ConfigureAwait(false);
-        _progress?.Report(_input.Position);
-        return (Digest.FromHash(HashAlgorithmName.SHA256, _hash.GetHashAndReset()), _output.Written);
+        return (_hash.Finish(), _output.Written);
     }
 
     /// <summary>Stops the stages and waits for them: only then may their buffers go.</summary>
@@ -57,8 +53,9 @@ internal sealed class LayerPipeline : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         // Their failures have reached the reader of the blocks, or come from its stopping them.
         await _stages.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _inputPool.Dispose();
-        _outputPool.Dispose();
+        await _hash.EndAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _compressed.Reader.CompleteAsync().ConfigureAwait(false);
+        await _expanded.Reader.CompleteAsync().ConfigureAwait(false);
         _hash.Dispose();
         _stop.Dispose();
     }
@@ -67,67 +64,56 @@ internal sealed class LayerPipeline : IAsyncDisposable
     {
         while (true)
         {
-            byte[] buffer = await _inputPool.RentAsync(cancellationToken).ConfigureAwait(false);
             // Half a block or more at a time, whatever small pieces the network delivers.
-            int length = await _content.ReadAtLeastAsync(buffer.AsMemory(0, InputBlockLength), InputBlockLength / 2, throwOnEndOfStream: false, cancellationToken)
-                .ConfigureAwait(false);
-            _compressed.Writer.TryWrite(new Block(buffer, length));
-            if (length < InputBlockLength / 2)
+            Memory<byte> block = _compressed.Writer.GetMemory(CompressedBlockLength)[..CompressedBlockLength];
+            int length = await _content.ReadAtLeastAsync(block, CompressedBlockLength / 2, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            _output.Compressed += length;
+            _compressed.Writer.Advance(length);
+            await _compressed.Writer.FlushAsync(cancellationToken).ConfigureAwait(false);
+            _progress?.Report(_output.Compressed);
+            if (length < CompressedBlockLength / 2)
                 return;
         }
     }
 
     private async Task ExpandAsync(CancellationToken cancellationToken)
     {
-        if (await _input.FillAsync(cancellationToken).ConfigureAwait(false))
-        {
-            Task decoding = CompressionSniffer.Sniff(_input.Span) switch
-            {
-                LayerCompression.Gzip => GzipDecoder.DecodeAsync(_input, _output, cancellationToken),
-                LayerCompression.Zstandard => ZstandardDecoder.DecodeAsync(_input, _output, cancellationToken),
-                _ => CopyAsync(cancellationToken),
-            };
-            await decoding.ConfigureAwait(false);
-        }
-        _output.Flush();
+        PipeReader input = _compressed.Reader;
+        ReadResult first = await input.ReadAtLeastAsync(MarkLength, cancellationToken).ConfigureAwait(false);
+        if (first.Buffer.IsEmpty)
+            return; // an empty layer
+        ILayerCompression compression = Choose(first.Buffer);
+        input.AdvanceTo(first.Buffer.Start);
+        await compression.ExpandAsync(input, _output, cancellationToken).ConfigureAwait(false);
+        ReadResult rest = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+        if (!rest.Buffer.IsEmpty)
+            throw new ContainerdException(ErrorKind.DataCorrupted, $"Cannot expand the layer as {compression.Name}: there is garbage behind its end. Fetch the layer again.");
     }
 
-    private async Task CopyAsync(CancellationToken cancellationToken)
+    private ILayerCompression Choose(ReadOnlySequence<byte> content)
     {
-        while (await _input.FillAsync(cancellationToken).ConfigureAwait(false))
-        {
-            Memory<byte> room = await _output.GetMemoryAsync(cancellationToken).ConfigureAwait(false);
-            int count = Math.Min(room.Length, _input.Span.Length);
-            _input.Span[..count].CopyTo(room.Span);
-            _input.Advance(count);
-            _output.Advance(count);
-        }
+        Span<byte> start = stackalloc byte[MarkLength];
+        start = start[..(int)Math.Min(MarkLength, content.Length)];
+        content.Slice(0, start.Length).CopyTo(start);
+        return LayerCompressions.ForContent(_options.Compressions, start, _mediaType);
     }
 
-    private async Task HashAsync(CancellationToken cancellationToken)
-    {
-        await foreach (Block block in _expanded.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-        {
-            _hash.AppendData(block.Buffer, 0, block.Length);
-            _hashed.Writer.TryWrite(block);
-        }
-    }
-
-    private Task Run(Func<CancellationToken, Task> stage, ChannelWriter<Block> next) => Task.Run(
+    private Task Run(Func<CancellationToken, Task> stage, PipeWriter output) => Task.Run(
         async () =>
         {
             try
             {
                 await stage(_stop.Token).ConfigureAwait(false);
-                next.TryComplete();
+                await output.CompleteAsync().ConfigureAwait(false);
             }
             catch (Exception e)
             {
-                next.TryComplete(e); // the stage behind sees it where the bytes end
+                await output.CompleteAsync(e).ConfigureAwait(false); // the stage behind sees it when it reads on
                 throw;
             }
         },
         CancellationToken.None);
 
-    private static Channel<Block> NewChannel() => Channel.CreateUnbounded<Block>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private static Pipe NewPipe(int blockLength, int length) => new(new PipeOptions(
+        pauseWriterThreshold: length, resumeWriterThreshold: length - blockLength, minimumSegmentSize: blockLength, useSynchronizationContext: false));
 }

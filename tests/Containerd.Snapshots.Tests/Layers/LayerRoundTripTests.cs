@@ -24,7 +24,7 @@ public sealed class LayerRoundTripTests
     [Test]
     public async Task Whole_trees([Range(0, 3)] int batch)
     {
-        for (int seed = batch * 250; seed < (batch + 1) * 250; seed++)
+        for (int seed = batch * 150; seed < (batch + 1) * 150; seed++)
         {
             string tree = NewPlace();
             new RandomChanges(seed).Apply(tree, 25);
@@ -36,7 +36,7 @@ public sealed class LayerRoundTripTests
     [Test]
     public async Task Two_trees([Range(0, 3)] int batch)
     {
-        for (int seed = batch * 250; seed < (batch + 1) * 250; seed++)
+        for (int seed = batch * 150; seed < (batch + 1) * 150; seed++)
         {
             var changes = new RandomChanges(seed);
             string lower = NewPlace(), upper = NewPlace(), applied = NewPlace();
@@ -53,7 +53,7 @@ public sealed class LayerRoundTripTests
     [TestCase("redirect_dir=on,metacopy=on")]
     public async Task Overlays(string options)
     {
-        for (int seed = 0; seed < 400; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             var changes = new RandomChanges(seed);
             string bottom = NewPlace();

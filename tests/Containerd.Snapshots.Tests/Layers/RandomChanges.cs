@@ -106,7 +106,7 @@ internal sealed class RandomChanges(int seed)
         int kind = _random.Next(4);
         if (kind == 0)
             return;
-        var time = new FileTime(1_000_000_000 + _random.Next(2), kind == 1 ? 5 : 0);
+        var time = new FileTime(1_000_000_000 + _random.Next(2), kind == 1 ? _random.Next(1, 1_000_000_000) : 0);
         In(path, (parent, name) => Check(Files.SetTimes(parent, name, time, time)));
     }
 

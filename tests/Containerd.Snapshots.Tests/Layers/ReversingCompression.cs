@@ -18,7 +18,7 @@ internal sealed class ReversingCompression : ILayerCompression
 
     public IReadOnlyList<string> MediaTypes => [MediaType];
 
-    public bool Matches(ReadOnlySpan<byte> start) => false;
+    public bool Matches(ReadOnlySpan<byte> start, string mediaType) => false;
 
     public Task ExpandAsync(PipeReader compressed, PipeWriter expanded, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 

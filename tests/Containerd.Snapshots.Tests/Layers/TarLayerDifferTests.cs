@@ -30,7 +30,7 @@ public sealed class TarLayerDifferTests
     public async Task Data_that_was_not_copied_is_read_where_it_lies()
     {
         Change("printf data > f; printf other > g; printf same > h; touch -d @1000000000 *", "chmod 600 f; mv g moved; chmod 600 h; chmod 644 h", "metacopy=on,redirect_dir=on");
-        Assert.That(_scratch.Shell("wc -c < upper/f; du -k upper/f | cut -f1").Split('\n')[..2], Is.EqualTo((string[])["4", "0"]), "the upper directory has no data");
+        Assert.That(_scratch.Shell("wc -c < upper/f; tr -d '\\0' < upper/f | wc -c").Split('\n')[..2], Is.EqualTo((string[])["4", "0"]), "the upper directory has no data");
         Assert.That(await DiffAsync(["metacopy=on", "redirect_dir=on"]), Is.EqualTo((string[])["f=data", "-g", "moved=other"]));
     }
 
@@ -39,8 +39,7 @@ public sealed class TarLayerDifferTests
     {
         Change("printf old > a; ln a b; mkdir d; ln a d/c", "printf new > b", "index=on");
         Assert.That(await DiffAsync(["index=on"]), Is.EqualTo((string[])["a=new", "b=>a", "d/", "d/c=>a"]));
-        // Without the option the names cannot be known; a copy of two names shows that there are such.
-        _scratch.Shell("ln upper/b upper/z 2> /dev/null || true");
+        // Without the option they cannot be known, only that there are such.
         Assert.That((await RefusesAsync(["index=off"], new LinuxMounter())).Kind, Is.EqualTo(ErrorKind.NotSupported));
     }
 
@@ -112,7 +111,7 @@ public sealed class TarLayerDifferTests
     [Test]
     public void Views_cannot_write_and_have_the_owners_on_disk()
     {
-        var overlay = new OverlayMount { LowerDirectories = ["/l,1", "/l:2"], UpperDirectory = "/u", WorkDirectory = "/w", Options = ["volatile", "index=on", "redirect_dir=on"] };
+        var overlay = new OverlayMount { LowerDirectories = ["/l,1", "/l:2"], UpperDirectory = "/u", WorkDirectory = "/w", Options = ["volatile", "index=off", "redirect_dir=on"] };
         Mount mapped = overlay.ToMount() with { Options = ["uidmap=0:1:2,gidmap=0:1:2", .. overlay.ToMount().Options], Target = "/x" };
         Assert.That(ReadOnlyView.ToReadOnly(mapped), Is.EqualTo(
             new OverlayMount { LowerDirectories = ["/u", "/l,1", "/l:2"], Options = ["redirect_dir=on", "ro"] }.ToMount() with { Target = "/x" }));
@@ -133,6 +132,7 @@ public sealed class TarLayerDifferTests
     {
         _scratch.Shell("cd upper; for i in $(seq 21); do mkdir $(printf 'd%.0s' {1..200}); cd -P $(printf 'd%.0s' {1..200}); done");
         ContainerdException? refused = Assert.ThrowsAsync<ContainerdException>(() => WriteAsync(Lower, [Mount.Bind(Path.Join(_scratch.Root, "upper"))], null));
+        _scratch.Shell("rm -rf upper"); // the BCL cannot
         Assert.That(refused!.Kind, Is.EqualTo(ErrorKind.InvalidArgument));
         Assert.That(refused.Message, Has.Length.LessThan(1000));
     }
@@ -199,7 +199,7 @@ public sealed class TarLayerDifferTests
             },
             TaskCreationOptions.LongRunning);
         int written = 0, refused = 0;
-        for (int i = 0; i < 3000; i++)
+        for (int i = 0; i < 1000; i++)
         {
             try
             {

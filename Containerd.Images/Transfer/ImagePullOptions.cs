@@ -7,7 +7,10 @@ public sealed record ImagePullOptions
     /// <value><see cref="Containerd.Platform.Current"/>.</value>
     public Platform Platform { get; init; } = Platform.Current;
 
-    /// <summary>Where to unpack the image meanwhile: each layer is extracted as soon as it and those beneath it are there, while others are still being pulled.</summary>
+    /// <summary>
+    /// Where to unpack the image meanwhile: each layer is extracted as soon as it is there, while others are still being pulled. Where the snapshotter cannot put a layer onto
+    /// its parent afterwards (<see cref="SnapshotterCapabilities.Rebase"/>), the layers beneath come first.
+    /// </summary>
     /// <value>Null: the image is not unpacked.</value>
     public ImageUnpack? Unpack { get; init; }
 }

@@ -11,8 +11,8 @@ namespace Containerd.Images;
 /// <para>Several processes, and several calls in one, may do the same at once: content that somebody is transferring, or a layer that somebody is extracting, is waited for
 /// and then used (<see cref="TransferPhase.Waiting"/>).</para>
 /// <para>A call that fails or is cancelled leaves whole, verified content, ingests that the next call resumes, and committed layers; never a name, never an active snapshot. A process
-/// that is killed while it extracts leaves, besides, an active snapshot whose key begins with <c>extract-</c>; the next extraction of that layer, on top of the same ones, with the
-/// same content store removes it.</para>
+/// that is killed while it extracts leaves, besides, for each layer that it had in hand a snapshot whose key begins with <c>extract-</c>; the next extraction of that layer, on top of the
+/// same ones, with the same content store removes it.</para>
 /// <para>Thread-safe. The stores and the registry are their creator's to dispose.</para>
 /// <example>
 /// <code>
@@ -31,6 +31,7 @@ public sealed partial class ImageService : IDisposable
     private readonly IImageStore _images;
     private readonly IRegistry _registry;
     private readonly SemaphoreSlim _transfers;
+    private readonly SemaphoreSlim _extractions;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
     private readonly ContentTransfer _transfer;
@@ -57,12 +58,14 @@ public sealed partial class ImageService : IDisposable
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(registry);
         (_content, _images, _registry) = (content, images, registry);
-        _transfers = new SemaphoreSlim((options ?? new ImageServiceOptions()).MaxConcurrentTransfers);
+        options ??= new ImageServiceOptions();
+        _transfers = new SemaphoreSlim(options.MaxConcurrentTransfers);
+        _extractions = new SemaphoreSlim(options.MaxConcurrentExtractions);
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ImageService>();
         _timeProvider = timeProvider ?? TimeProvider.System;
         _transfer = new ContentTransfer(content, _timeProvider);
         _reader = new ImageReader(content);
-        _unpacker = new ImageUnpacker(content, _timeProvider);
+        _unpacker = new ImageUnpacker(content, _extractions, _timeProvider);
         _importer = new ImageImporter(content, images, timeProvider: _timeProvider);
     }
 
@@ -147,6 +150,11 @@ public sealed partial class ImageService : IDisposable
         _importer.ImportAsync(directory, options, progress, cancellationToken);
 
     /// <summary>Unpacks an image: every layer becomes a committed snapshot on top of the one beneath, named by its chain ID. What is there already is used.</summary>
+    /// <remarks>
+    /// Where the snapshotter can put a layer onto its parent afterwards (<see cref="SnapshotterCapabilities.Rebase"/>), layers are extracted side by side
+    /// (<see cref="ImageServiceOptions.MaxConcurrentExtractions"/>) and committed in their order; a layer that needs what is beneath, as for a hard link into it, is then
+    /// extracted again on its parent. Elsewhere one follows the other. The outcome is the same.
+    /// </remarks>
     /// <param name="image">The image; its layers are in the content store.</param>
     /// <param name="snapshotter">Keeps the layers' trees.</param>
     /// <param name="applier">Extracts the layers.</param>
@@ -156,7 +164,7 @@ public sealed partial class ImageService : IDisposable
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: a layer is not in the content store. -or-
     /// <see cref="ErrorKind.InvalidArgument"/>: the image has no layers. -or- what <see cref="ILayerApplier.ApplyAsync"/>, <see cref="ISnapshotter.PrepareAsync"/> and
     /// <see cref="ISnapshotter.CommitAsync"/> throw.</exception>
-    /// <exception cref="DigestMismatchException">A layer is not, uncompressed, what the configuration says.</exception>
+    /// <exception cref="DigestMismatchException">A layer is not, uncompressed, what the configuration says. It is not committed; the others are stopped.</exception>
     public async Task<string> UnpackAsync(
         Image image, ISnapshotter snapshotter, ILayerApplier applier, IProgress<TransferProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -210,7 +218,11 @@ public sealed partial class ImageService : IDisposable
     public Task RemoveAsync(string name, CancellationToken cancellationToken = default) => _images.DeleteAsync(name, cancellationToken: cancellationToken);
 
     /// <summary>Frees what the service itself holds; the stores and the registry stay usable. To be called when nothing runs any more.</summary>
-    public void Dispose() => _transfers.Dispose();
+    public void Dispose()
+    {
+        _transfers.Dispose();
+        _extractions.Dispose();
+    }
 
     private async Task<Descriptor> ResolveAsync(ImageReference reference, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
     {

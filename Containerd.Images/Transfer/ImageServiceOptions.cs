@@ -15,4 +15,21 @@ public sealed class ImageServiceOptions
             field = value;
         }
     } = 3;
+
+    /// <summary>
+    /// How many layers are extracted at once, by all calls together. Several of one image are only where the snapshotter can put a layer onto its parent afterwards
+    /// (<see cref="SnapshotterCapabilities.Rebase"/>).
+    /// </summary>
+    /// <value>One for each processor, but not more than one for each 256 MiB of the memory that the process may use; at least 1. Extracting takes a few MiB, with the widest
+    /// window of Zstandard 128 MiB.</value>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxConcurrentExtractions
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+        }
+    } = (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 28, 1, Environment.ProcessorCount);
 }

@@ -18,13 +18,21 @@ internal static class ImpliedDirectories
     /// <param name="parents">The trees beneath, topmost first.</param>
     /// <param name="attributes">How overlayfs marks files.</param>
     /// <param name="cancellationToken">Stops between two directories.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of an implied directory.</exception>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of an implied directory. -or- the layer hides
+    /// everything beneath it, which an overlay shows only name by name.</exception>
     public static void Adapt(string files, IReadOnlyList<string> parents, OverlayAttributes attributes, CancellationToken cancellationToken)
     {
         var lowers = new List<SafeFileHandle>();
         SafeFileHandle root = Open(files);
         try
         {
+            if (attributes.IsOpaque(root))
+            {
+                throw new ContainerdException(
+                    ErrorKind.FailedPrecondition,
+                    "Putting a layer onto its parent: the layer deletes everything beneath it (its root is opaque), and was applied with nothing beneath. Prepare on the parent and apply the layer there.")
+                { Subject = files };
+            }
             foreach (string parent in parents)
                 lowers.Add(Open(parent));
             CopyUp.CopyAttributes(lowers[0], root, files);

@@ -10,6 +10,8 @@ root.Add(SnapshotStore.AddOptionsTo(ImportCommand.Create()));
 root.Add(ImagesCommand.Create());
 root.Add(ContentCommand.Create());
 root.Add(SnapshotStore.AddReadOnlyTo(SnapshotStore.AddOptionsTo(SnapshotsCommand.Create())));
+root.Add(SnapshotStore.AddOptionsTo(LayerCommand.Create()));
+root.Add(CopyCommand.Create());
 root.Add(MountCommand.Create());
 root.Add(UmountCommand.Create());
 root.Add(SnapshotStore.AddOptionsTo(RunCommand.Create()));

@@ -74,6 +74,10 @@ internal sealed class Suite : IAsyncDisposable
 
     public ILayerApplier Applier => _services.GetRequiredService<ILayerApplier>();
 
+    public ILayerDiffer Differ => _services.GetRequiredService<ILayerDiffer>();
+
+    public IFileTreeCopier Copier => _services.GetRequiredService<IFileTreeCopier>();
+
     public NetworkLinks Links => _services.GetRequiredService<NetworkLinks>();
 
     public NetworkAddresses Addresses => _services.GetRequiredService<NetworkAddresses>();

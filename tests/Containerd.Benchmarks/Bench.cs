@@ -3,7 +3,7 @@ using Spectre.Console;
 namespace Containerd.Benchmarks;
 
 /// <summary>One run of the benchmarks: where it works, and what it has found so far.</summary>
-internal sealed class Bench(string repositoryRoot, int rounds, int snapshots) : IAsyncDisposable
+internal sealed class Bench(string repositoryRoot, int rounds, int snapshots, int files) : IAsyncDisposable
 {
     private readonly List<ComparisonResult> _results = [];
 
@@ -13,6 +13,9 @@ internal sealed class Bench(string repositoryRoot, int rounds, int snapshots) : 
 
     /// <summary>How many snapshots the fullest store has.</summary>
     public int Snapshots => snapshots;
+
+    /// <summary>How many small files are copied.</summary>
+    public int Files => files;
 
     public Workspace Workspace { get; } = new();
 

@@ -9,6 +9,8 @@ internal static class Groups
     {
         ["pull"] = PullComparisons.RunAsync,
         ["snapshots"] = SnapshotComparisons.RunAsync,
+        ["layers"] = LayerComparisons.RunAsync,
+        ["copy"] = CopyComparisons.RunAsync,
     };
 
     /// <summary>Runs a group's comparisons; false where it has none.</summary>

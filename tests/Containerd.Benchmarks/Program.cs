@@ -39,18 +39,24 @@ snapshots.Validators.Add(result =>
     if (result.GetValueOrDefault<int>() <= SnapshotComparisons.ReferenceSize)
         result.AddError($"--snapshots is above {SnapshotComparisons.ReferenceSize}, which the fullest store is compared with.");
 });
-var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds, snapshots };
+var files = new Option<int>("--files") { Description = "How many small files the group 'copy' copies.", DefaultValueFactory = _ => 50_000 };
+files.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() < 1)
+        result.AddError("--files is at least 1.");
+});
+var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds, snapshots, files };
 command.SetAction((parsed, cancellationToken) =>
     RunAsync(
         parsed.GetValue(groups) is { Length: > 0 } named ? named : Groups.Names,
-        parsed.GetValue(rounds), parsed.GetValue(snapshots), parsed.GetValue(check), cancellationToken));
+        parsed.GetValue(rounds), parsed.GetValue(snapshots), parsed.GetValue(files), parsed.GetValue(check), cancellationToken));
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
 
-async Task<int> RunAsync(string[] names, int count, int fullest, bool mustReach, CancellationToken cancellationToken)
+async Task<int> RunAsync(string[] names, int count, int fullest, int copied, bool mustReach, CancellationToken cancellationToken)
 {
     DateTimeOffset started = TimeProvider.System.GetUtcNow();
     IReadOnlyList<ComparisonResult> results;
-    await using (var bench = new Bench(repository, count, fullest))
+    await using (var bench = new Bench(repository, count, fullest, copied))
     {
         foreach (string name in names)
         {

@@ -112,10 +112,16 @@ internal sealed class TestImage
         using var tar = new MemoryStream();
         using (var writer = new TarWriter(tar, leaveOpen: true))
             writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content), Mode = (UnixFileMode)0b110_100_100 });
-        DiffIds.Add(Digest.Sha256(tar.ToArray()));
+        AddLayer(tar.ToArray());
+    }
+
+    /// <summary>Adds a layer that is an archive, compressed with gzip.</summary>
+    public void AddLayer(byte[] tar)
+    {
+        DiffIds.Add(Digest.Sha256(tar));
         using var compressed = new MemoryStream();
         using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
-            gzip.Write(tar.ToArray());
+            gzip.Write(tar);
         Layers.Add(Add(MediaTypes.OciLayerGzip, compressed.ToArray()));
     }
 }

@@ -12,6 +12,8 @@ internal sealed class OverlayAttributes(bool userXattr)
     // Not overlayfs' own, but with its prefix: no mounted overlay shows it, no layer takes it along.
     private ReadOnlySpan<byte> Implied => userXattr ? "user.overlay.containerd.implied"u8 : "trusted.overlay.containerd.implied"u8;
 
+    private ReadOnlySpan<byte> Origin => userXattr ? "user.overlay.origin"u8 : "trusted.overlay.origin"u8;
+
     private ReadOnlySpan<byte> Whiteout => userXattr ? "user.overlay.whiteout"u8 : "trusted.overlay.whiteout"u8;
 
     private ReadOnlySpan<byte> Links => userXattr ? "user.overlay.nlink"u8 : "trusted.overlay.nlink"u8;
@@ -43,6 +45,12 @@ internal sealed class OverlayAttributes(bool userXattr)
     public bool HasIndexedLinks(SafeFileHandle file) => Has(file, Links);
 
     public Interop.FileResult MakeOpaque(SafeFileHandle directory) => Interop.Xattr.Set(directory, Opaque, "y"u8);
+
+    /// <summary>
+    /// Tells overlayfs that there are whiteouts in a directory. Where nothing is beneath it, or it is opaque, it would list them as files that cannot be opened. An empty
+    /// origin, which stands for a copy of something that is not known, makes it look (fs/overlayfs/inode.c ovl_get_inode).
+    /// </summary>
+    public Interop.FileResult MarkWhiteouts(SafeFileHandle directory) => Interop.Xattr.Set(directory, Origin, default);
 
     /// <summary>Whether no entry of the layer describes the directory; of a root, whether that is so of any directory in it.</summary>
     public bool IsImplied(SafeFileHandle directory) => Has(directory, Implied);

@@ -96,10 +96,12 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
             throw result.ToException("mark as opaque the directory of", ArchiveText.Safe(entry.Name));
     }
 
-    // overlayfs does not look whether the root of the upper layer is opaque: each name beneath has to be hidden by itself.
+    // overlayfs does not look whether the root of the upper layer is opaque: each name beneath has to be hidden by itself. The mark is for whoever gives the tree another
+    // parent, whose names are not hidden.
     private void HideLowerRoot(TreeDirectory root, TarEntry entry)
     {
         DependsOnBase = true;
+        Check(tree.Attributes.MakeOpaque(root.Handle), "mark as opaque the directory of", entry);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ListLength);
         try
         {
@@ -126,8 +128,9 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
         }
     }
 
-    private static void MakeWhiteout(SafeFileHandle directory, ReadOnlySpan<byte> name, TarEntry entry)
+    private void MakeWhiteout(SafeFileHandle directory, ReadOnlySpan<byte> name, TarEntry entry)
     {
+        Check(tree.Attributes.MarkWhiteouts(directory), "mark the whiteout of", entry);
         Check(Interop.Files.MakeNode(directory, name, CharacterDevice, 0, 0), "make the whiteout of", entry);
         EntryMetadata.CheckOwner(Interop.Files.SetOwner(directory, name, entry.Uid, entry.Gid), "set the owner of the whiteout of", entry);
     }

@@ -23,5 +23,6 @@ internal sealed record Machine(
     }
 
     private static readonly (string Program, string Argument)[] Peers =
-        [("containerd", "--version"), ("buildah", "--version"), ("docker-registry", "--version"), ("runc", "--version")];
+        [("containerd", "--version"), ("buildah", "--version"), ("docker-registry", "--version"), ("runc", "--version"),
+        ("umoci", "--version"), ("igzip", "--version"), ("gzip", "--version"), ("tar", "--version"), ("cp", "--version")];
 }

@@ -19,6 +19,8 @@ internal sealed record Report(string CommandLine, DateTimeOffset Started, int Ro
                 .Select(ratio => $"{where}: {ratio.Ours} / {ratio.Peer} is {Number(ratio.Value)}, target {Number(ratio.Target)}"),
             .. comparison.Rates.Where(rate => rate.IsMissed)
                 .Select(rate => $"{where}: {rate.Side} reaches {Count(rate.PerSecond)} a second, target {Count(rate.Minimum)}"),
+            .. comparison.Measures.Where(measure => measure.IsMissed)
+                .Select(measure => $"{where}: {measure.Side}, {measure.Name}, is {Amount(measure.Statistics?.Median)}, target {Amount(measure.Maximum)}"),
         ];
     });
 
@@ -57,6 +59,8 @@ internal sealed record Report(string CommandLine, DateTimeOffset Started, int Ro
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"\n## {comparison.Group}: {comparison.Name}\n");
             AppendTable(text, comparison);
+            if (comparison.Measures.Count > 0)
+                AppendMeasures(text, comparison.Measures);
         }
         foreach (string failure in Failed())
             text.AppendLine(CultureInfo.InvariantCulture, $"\nNo result: {failure}");
@@ -85,9 +89,25 @@ internal sealed record Report(string CommandLine, DateTimeOffset Started, int Ro
         }
     }
 
+    private static void AppendMeasures(StringBuilder text, IReadOnlyList<MeasureResult> measures)
+    {
+        text.AppendLine("\n| side | measured | median | min | max | at most |");
+        text.AppendLine("|---|---|--:|--:|--:|--:|");
+        foreach (MeasureResult measure in measures)
+        {
+            Statistics? statistics = measure.Statistics;
+            string maximum = measure.Maximum is { } most ? Amount(most) + Mark(measure.IsMissed) : "";
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"| {measure.Side} | {measure.Name} | {Amount(statistics?.Median)} | {Amount(statistics?.Minimum)} | {Amount(statistics?.Maximum)} | {maximum} |");
+        }
+    }
+
     private static string Mark(bool isMissed) => isMissed ? " **missed**" : "";
 
     private static string Count(double? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "–";
+
+    private static string Amount(double? value) => value?.ToString("N1", CultureInfo.InvariantCulture) ?? "–";
 
     private static string Number(double? value) => value?.ToString("F3", CultureInfo.InvariantCulture) ?? "–";
 }

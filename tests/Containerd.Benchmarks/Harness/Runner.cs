@@ -13,6 +13,7 @@ internal static class Runner
     public static async Task<ComparisonResult> RunAsync(Comparison comparison, int rounds, CancellationToken cancellationToken)
     {
         var seconds = comparison.Sides.ToDictionary(side => side, _ => new List<double>());
+        var measured = comparison.Sides.ToDictionary(side => side, side => side.Measures.ToDictionary(measure => measure.Name, _ => new List<double>()));
         var failures = new Dictionary<Side, string>();
         for (int round = 0; round <= rounds; round++)
         {
@@ -22,10 +23,13 @@ internal static class Runner
                     continue;
                 try
                 {
-                    double elapsed = await MeasureAsync(side, cancellationToken);
+                    (double elapsed, Dictionary<string, double> values) = await MeasureAsync(side, cancellationToken);
                     AnsiConsole.MarkupLineInterpolated($"  [grey]{(round == 0 ? "warm-up" : $"round {round}"),-8}[/] {side.Name,-16} {elapsed,8:F3} s");
-                    if (round > 0)
-                        seconds[side].Add(elapsed);
+                    if (round == 0)
+                        continue;
+                    seconds[side].Add(elapsed);
+                    foreach ((string name, double value) in values)
+                        measured[side][name].Add(value);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
                 {
@@ -36,10 +40,11 @@ internal static class Runner
             }
         }
         return ComparisonResult.Of(comparison,
-            [.. comparison.Sides.Select(side => new SideResult(side.Name, seconds[side], failures.GetValueOrDefault(side)))]);
+            [.. comparison.Sides.Select(side => new SideResult(
+                side.Name, seconds[side], measured[side].ToDictionary(values => values.Key, values => (IReadOnlyList<double>)values.Value), failures.GetValueOrDefault(side)))]);
     }
 
-    private static async Task<double> MeasureAsync(Side side, CancellationToken cancellationToken)
+    private static async Task<(double Seconds, Dictionary<string, double> Values)> MeasureAsync(Side side, CancellationToken cancellationToken)
     {
         try
         {
@@ -48,7 +53,7 @@ internal static class Runner
             await side.Run(cancellationToken);
             double elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
             await side.Verify(cancellationToken);
-            return elapsed;
+            return (elapsed, side.Measures.ToDictionary(measure => measure.Name, measure => measure.Read()));
         }
         finally
         {

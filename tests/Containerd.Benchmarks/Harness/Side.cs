@@ -14,6 +14,9 @@ internal sealed record Side(string Name)
     /// <summary>The lowest rate that is good enough, in operations a second; null where none is set.</summary>
     public double? MinimumRate { get; init; }
 
+    /// <summary>What else is measured, outside the clock: read after each round, before <see cref="CleanUp"/>.</summary>
+    public IReadOnlyList<Measure> Measures { get; init; } = [];
+
     /// <summary>Throws unless <see cref="Run"/> did all of the work: a side that does nothing is the fastest.</summary>
     public Func<CancellationToken, Task> Verify { get; init; } = _ => Task.CompletedTask;
 

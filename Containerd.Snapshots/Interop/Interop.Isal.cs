@@ -10,7 +10,7 @@ internal static partial class Interop
         // isa-l/igzip_lib.h, struct inflate_state: 87,368 bytes in version 2.30. Only the fields in front of its tables are used, whose places are the same in
         // every version of this soname; that no pointer into the state is kept in it lets it lie in a managed array.
         /// <summary>The length of a state in bytes, with room for what later versions may add.</summary>
-        public const int StateLength = 256 << 10;
+        public const int StateLength = 128 << 10;
 
         private const int NextOut = 0, RoomLeft = 8, NextIn = 16, InputLeft = 32, BitsRead = 36;
 

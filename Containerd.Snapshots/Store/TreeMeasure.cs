@@ -54,7 +54,11 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
         private readonly List<byte> _path = [];
         private long _seen;
 
-        private readonly record struct Level(SafeFileHandle Directory, Queue<byte[]> Children, ulong Hash, int PathLength);
+        private sealed record Level(SafeFileHandle Directory, ulong Hash, int PathLength)
+        {
+            // Most directories have none in them.
+            public Queue<byte[]>? Children { get; set; }
+        }
 
         public long Inodes { get; private set; }
 
@@ -69,9 +73,9 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
             if (Sys.Status(top, "", out EntryStatus status) == 0)
                 Count([], status, 0);
             Enter(top, 0, 0);
-            while (_levels.TryPeek(out Level level))
+            while (_levels.TryPeek(out Level? level))
             {
-                if (!level.Children.TryDequeue(out byte[]? child))
+                if (level.Children is null || !level.Children.TryDequeue(out byte[]? child))
                 {
                     _levels.Pop().Directory.Dispose();
                     continue;
@@ -94,8 +98,8 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
 
         private void Enter(SafeFileHandle directory, ulong hash, int pathLength)
         {
-            var children = new Queue<byte[]>();
-            _levels.Push(new Level(directory, children, hash, pathLength));
+            var level = new Level(directory, hash, pathLength);
+            _levels.Push(level);
             cancellationToken.ThrowIfCancellationRequested();
             if (_levels.Count > MaxDepth)
                 throw new ContainerdException(ErrorKind.ResourceExhausted, $"Measuring '{Excerpt.Of(path)}': its directories are nested deeper than {MaxDepth}.") { Subject = path };
@@ -112,7 +116,7 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
                     Append(pathLength, name[..^1]);
                 Count(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_path), status, Extend(hash, name[..^1]));
                 if (status.IsDirectory)
-                    children.Enqueue(name.ToArray());
+                    (level.Children ??= []).Enqueue(name.ToArray());
             });
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -291,6 +292,7 @@ internal sealed class LayerExtractor
         return _tree.Open(_path.Parent);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(SafeFileHandle file, TarEntry entry)
     {
         if (entry.Sparse is not { } sparse)
@@ -303,6 +305,7 @@ internal sealed class LayerExtractor
         Check(Interop.Files.SetLength(file, sparse.RealSize), "set the size of", entry);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(SafeFileHandle file, long offset, long length, TarEntry entry)
     {
         while (length > 0 && await _reader.FillAsync(_cancellationToken).ConfigureAwait(false))

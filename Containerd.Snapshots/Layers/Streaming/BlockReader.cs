@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace Containerd.Snapshots;
 
@@ -49,6 +50,8 @@ internal sealed class BlockReader(PipeReader input, ConcurrentHash? hash = null)
         return done;
     }
 
+    // Run for every block, and awaited at once: what it is kept in while it waits is used again.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> NextAsync(CancellationToken cancellationToken)
     {
         if (_holdsBlock)

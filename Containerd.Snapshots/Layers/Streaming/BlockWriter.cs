@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace Containerd.Snapshots;
 
@@ -29,6 +30,7 @@ internal sealed class BlockWriter(PipeWriter output)
     }
 
     /// <summary>Hands on what has come together. False where nobody reads any more.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> FlushAsync(CancellationToken cancellationToken)
     {
         _unflushed = 0;

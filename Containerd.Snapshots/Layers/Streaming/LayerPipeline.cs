@@ -114,6 +114,7 @@ internal sealed class LayerPipeline : IAsyncDisposable
         },
         CancellationToken.None);
 
+    // Whoever had to wait goes on when half is used up: woken for every block, two stages would do little else.
     private static Pipe NewPipe(int blockLength, int length) => new(new PipeOptions(
-        pauseWriterThreshold: length, resumeWriterThreshold: length - blockLength, minimumSegmentSize: blockLength, useSynchronizationContext: false));
+        pauseWriterThreshold: length, resumeWriterThreshold: length / 2, minimumSegmentSize: blockLength, useSynchronizationContext: false));
 }

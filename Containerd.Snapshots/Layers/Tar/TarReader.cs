@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Containerd.Snapshots;
 
@@ -32,6 +33,7 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     public long Remaining => _data;
 
     /// <summary>Goes to the next entry; null at the end of the archive.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<TarEntry?> ReadEntryAsync(CancellationToken cancellationToken)
     {
         if (_data > 0 && !await input.SkipAsync(_data, cancellationToken).ConfigureAwait(false))
@@ -78,6 +80,7 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     }
 
     /// <summary>Makes sure that bytes of the current entry are at hand; false when all are read.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         if (_data == 0)
@@ -302,6 +305,7 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     }
 
     // False at the end of the stream.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadBlockAsync(CancellationToken cancellationToken)
     {
         int length = await input.ReadAsync(_block, cancellationToken).ConfigureAwait(false);

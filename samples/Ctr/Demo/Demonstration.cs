@@ -21,6 +21,8 @@ internal sealed class Demonstration(Func<Suite> open)
     private static readonly InterfaceAddress HostAddress = InterfaceAddress.Parse("10.77.0.1/30");
     private static readonly InterfaceAddress ContainerAddress = InterfaceAddress.Parse("10.77.0.2/30");
 
+    private const string RemovedSuffix = ".removed";
+
     private int _step;
 
     public async Task<int> RunAsync(ImageReference? reference, bool plainHttp, CancellationToken cancellationToken)
@@ -132,6 +134,7 @@ internal sealed class Demonstration(Func<Suite> open)
 
     private static async Task ClearAsync(Suite suite, string id)
     {
+        DeleteRemoved(suite.Root);
         await suite.Containers.CleanupAsync();
         await suite.Links.DeleteAsync(id);
         await NetworkNamespace.DeleteAsync(id);
@@ -167,13 +170,23 @@ internal sealed class Demonstration(Func<Suite> open)
         foreach (string name in made)
         {
             string path = Path.Join(directory, name);
+            // Out of the way first: half a store, where this is killed, is one that cannot be opened.
             if (Directory.Exists(path))
-                Directory.Delete(path, recursive: true);
+                Directory.Move(path, path + RemovedSuffix);
             else
                 File.Delete(path);
         }
+        DeleteRemoved(directory);
         if (!Directory.EnumerateFileSystemEntries(directory).Any())
             Directory.Delete(directory);
+    }
+
+    private static void DeleteRemoved(string directory)
+    {
+        if (!Directory.Exists(directory))
+            return;
+        foreach (string removed in Directory.EnumerateDirectories(directory, "*" + RemovedSuffix))
+            Directory.Delete(removed, recursive: true);
     }
 
     private Task<bool> StepAsync(string what, Func<Task> step) => StepAsync(what, async () =>

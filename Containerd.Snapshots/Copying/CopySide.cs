@@ -11,8 +11,8 @@ internal sealed class CopySide(SafeFileHandle root, string path, bool isSource)
 {
     private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
 
-    // Reading shall leave no trace in the source; only the owner of a file may ask for that.
-    private volatile int _readFlags = isSource ? Sys.NoAccessTime : 0;
+    // Reading shall leave no trace in the source; only the owner of a file may ask for that. A thread that sees the refusal late asks in vain once more.
+    private int _readFlags = isSource ? Sys.NoAccessTime : 0;
 
     /// <summary>The root, open for as long as the copy runs.</summary>
     public SafeFileHandle Root => root;
@@ -60,15 +60,6 @@ internal sealed class CopySide(SafeFileHandle root, string path, bool isSource)
             throw result.Missing ? CopyFailure.Changed(PathOf(directory, terminatedName), isSource, ENOENT) : result.ToException(operation, PathOf(directory, terminatedName));
     }
 
-    private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno)
-    {
-        int readFlags = _readFlags;
-        SafeFileHandle? opened = Sys.TryOpenConfined(from, terminatedPath, flags | readFlags, Confined, out errno);
-        if (errno != EPERM || readFlags == 0)
-            return opened;
-        opened = Sys.TryOpenConfined(from, terminatedPath, flags, Confined, out errno);
-        if (errno == 0)
-            _readFlags = 0;
-        return opened;
-    }
+    private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno) =>
+        Sys.TryOpenQuietly(from, terminatedPath, flags, Confined, ref _readFlags, out errno);
 }

@@ -82,6 +82,26 @@ internal static partial class Interop
         internal static SafeFileHandle? TryOpenConfined(SafeFileHandle directory, string path, int flags, ulong resolve, out int errno) =>
             TryOpenConfined(directory, Terminated(path), flags, resolve, out errno);
 
+        /// <summary>Opens a path beneath a directory to read it, leaving no access time where that may be asked for: only the owner of a file may (open(2), O_NOATIME).</summary>
+        /// <param name="directory">The directory.</param>
+        /// <param name="terminatedPath">The path.</param>
+        /// <param name="flags">How else to open it.</param>
+        /// <param name="resolve">What the path may not do.</param>
+        /// <param name="readFlags"><see cref="NoAccessTime"/> at first; nothing once it has been refused.</param>
+        /// <param name="errno">The error.</param>
+        internal static SafeFileHandle? TryOpenQuietly(
+            SafeFileHandle directory, ReadOnlySpan<byte> terminatedPath, int flags, ulong resolve, ref int readFlags, out int errno)
+        {
+            int asked = readFlags; // others may be told meanwhile that it is refused
+            SafeFileHandle? opened = TryOpenConfined(directory, terminatedPath, flags | asked, resolve, out errno);
+            if (errno != EPERM || asked == 0)
+                return opened;
+            opened = TryOpenConfined(directory, terminatedPath, flags, resolve, out errno);
+            if (errno == 0)
+                readFlags = 0;
+            return opened;
+        }
+
         internal static unsafe int MakeDirectory(SafeFileHandle? directory, string name, int mode)
         {
             using var lease = new Lease(directory);

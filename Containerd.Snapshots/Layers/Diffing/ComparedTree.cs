@@ -78,14 +78,6 @@ internal sealed class ComparedTree
         return Mounted().OpenFile(View!.Root, path.Terminated, path);
     }
 
-    private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno)
-    {
-        SafeFileHandle? opened = Sys.TryOpenConfined(from, terminatedPath, flags | _readFlags, _resolve, out errno);
-        if (errno != EPERM || _readFlags == 0)
-            return opened;
-        opened = Sys.TryOpenConfined(from, terminatedPath, flags, _resolve, out errno);
-        if (errno == 0)
-            _readFlags = 0;
-        return opened;
-    }
+    private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno) =>
+        Sys.TryOpenQuietly(from, terminatedPath, flags, _resolve, ref _readFlags, out errno);
 }

@@ -228,6 +228,9 @@ internal sealed class LayerExtractor
         _target.Set(entry.LinkName);
         if (_target.IsRoot)
             throw TarError.Invalid("it is a hard link to nothing", entry.Name);
+        // What it replaces goes before it is made.
+        if (_target.Full.StartsWith(_path.Full) && _target.Full[_path.Full.Length..].StartsWith("/"u8))
+            throw TarError.Invalid("it is a hard link to something in its own place", entry.Name);
         for (int race = 0; race < MaxRaces; race++)
         {
             // Opened anew each time: what was in the way may have been on the way to either.

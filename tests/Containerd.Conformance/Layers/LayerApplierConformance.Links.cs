@@ -33,10 +33,11 @@ public abstract partial class LayerApplierConformance
     [TestCase("removed")]
     [TestCase("hidden/f")]
     [TestCase("h/in")]
+    [TestCase("h/below")]
     [TestCase(".wh.removed")]
     public Task HardLinksToWhatIsNotThere(string target) => RefusesAsync(
         ErrorKind.InvalidArgument,
-        new TarBuilder().File("removed").Directory("hidden").File("hidden/f"),
+        new TarBuilder().File("removed").Directory("hidden").File("hidden/f").Directory("h").File("h/below"),
         new TarBuilder().Whiteout("removed").Directory("hidden").Opaque("hidden").Directory("h").File("h/in").HardLink("h", target));
 
     /// <summary>

@@ -18,7 +18,7 @@ internal static class ImpliedDirectories
     /// <param name="parents">The trees beneath, topmost first.</param>
     /// <param name="attributes">How overlayfs marks files.</param>
     /// <param name="cancellationToken">Stops between two directories.</param>
-    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of an implied directory. -or- the layer hides
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of a directory that was implied. -or- the layer hides
     /// everything beneath it, which an overlay shows only name by name.</exception>
     public static void Adapt(string files, IReadOnlyList<string> parents, OverlayAttributes attributes, CancellationToken cancellationToken)
     {
@@ -36,7 +36,7 @@ internal static class ImpliedDirectories
             foreach (string parent in parents)
                 lowers.Add(Open(parent));
             CopyUp.CopyAttributes(lowers[0], root, files);
-            if (attributes.IsImplied(root))
+            if (attributes.WasImplied(root))
                 new Walk(files, attributes, cancellationToken).Visit(root, lowers, "");
         }
         finally
@@ -83,10 +83,9 @@ internal static class ImpliedDirectories
             var lowers = new List<SafeFileHandle>();
             try
             {
-                bool isImplied = attributes.IsImplied(directory);
                 if (!attributes.IsOpaque(directory))
-                    OpenLowers(parent.Lowers, name, lowers, isImplied, path);
-                if (isImplied && lowers.Count > 0)
+                    OpenLowers(parent.Lowers, name, lowers, attributes.WasImplied(directory), path);
+                if (lowers.Count > 0 && attributes.IsImplied(directory))
                     CopyUp.CopyAttributes(lowers[0], directory, files + path);
                 _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), Owns: true));
             }
@@ -99,7 +98,7 @@ internal static class ImpliedDirectories
         }
 
         // What the overlay of the parents would merge: down to the first that hides what lies further below.
-        private void OpenLowers(List<SafeFileHandle> parents, byte[] name, List<SafeFileHandle> lowers, bool isImplied, string path)
+        private void OpenLowers(List<SafeFileHandle> parents, byte[] name, List<SafeFileHandle> lowers, bool wasImplied, string path)
         {
             foreach (SafeFileHandle parent in parents)
             {
@@ -126,11 +125,11 @@ internal static class ImpliedDirectories
                 if (statusErrno != 0)
                     throw Failure("Looking at the parent's", path, statusErrno);
                 // A link leads an archive's entries elsewhere, a file stops them: both only an applier that sees the parent can do.
-                if (isImplied && lowers.Count == 0 && !status.IsWhiteout)
+                if (wasImplied && lowers.Count == 0 && !status.IsWhiteout)
                 {
                     throw new ContainerdException(
                         ErrorKind.FailedPrecondition,
-                        $"Putting a layer onto its parent: the layer has entries in '{Excerpt.Of(path)}' but does not describe it, and in the parent that is no directory. Prepare on the parent and apply the layer there.")
+                        $"Putting a layer onto its parent: the layer has entries in '{Excerpt.Of(path)}' before it describes it, if it does, and in the parent that is no directory. Prepare on the parent and apply the layer there.")
                     { Subject = path };
                 }
                 return;

@@ -9,7 +9,10 @@ internal sealed class DirectoryTable
     /// <summary>All records whose directory still is there, oldest first.</summary>
     public IEnumerable<DirectoryRecord> Records => _records.Values.OrderBy(record => record.Id);
 
-    /// <summary>Whether anything but the layer itself decided what the tree looks like: a directory no entry describes, or one reached by two paths.</summary>
+    /// <summary>
+    /// Whether anything but the layer itself decided what the tree looks like: a directory that no entry described when it was needed, where a link beneath would have led
+    /// elsewhere, or one reached by two paths.
+    /// </summary>
     public bool DependsOnBase { get; private set; }
 
     public bool HasUndescribed => _records.Values.Any(record => !record.Described);
@@ -32,6 +35,15 @@ internal sealed class DirectoryTable
             ModifyTime = status.ModifyTime,
         };
         _records.Add((status.Device, status.Inode), record);
+        return record;
+    }
+
+    /// <summary>The record of a directory that an entry describes.</summary>
+    public DirectoryRecord Describe(in Interop.FileStatus status, ReadOnlySpan<byte> path)
+    {
+        DependsOnBase |= Find(status) is { Described: false };
+        DirectoryRecord record = Meet(status, path);
+        record.Described = true;
         return record;
     }
 

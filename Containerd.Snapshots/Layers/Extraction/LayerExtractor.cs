@@ -163,15 +163,11 @@ internal sealed class LayerExtractor
                     Check(_tree.Attributes.MakeOpaque(handle), "mark as opaque", entry);
                 if (made.Exists || parent.Record.HasDefaultAcl == true)
                     _metadata.RemoveStaleXattrs(handle, entry);
-                if (made.Exists)
-                {
-                    if (_tree.IsOverlay)
-                        Check(_tree.Attributes.UnmarkImplied(handle), "describe", entry);
-                }
+                if (made.Exists && _tree.IsOverlay && _tree.Attributes.IsImplied(handle))
+                    Check(_tree.Attributes.MarkDescribed(handle), "describe", entry);
                 _metadata.Apply(handle, entry, isDirectory: true);
                 Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
-                DirectoryRecord record = _tree.Directories.Meet(status, _path.Full);
-                record.Described = true;
+                DirectoryRecord record = _tree.Directories.Describe(status, _path.Full);
                 record.HasDefaultAcl = entry.HasXattrs && AccessControl.IsGivenBy(handle);
                 record.AccessTime = EntryMetadata.AccessTime(entry);
                 record.ModifyTime = EntryMetadata.ModifyTime(entry);

@@ -52,17 +52,22 @@ internal sealed class OverlayAttributes(bool userXattr)
     /// </summary>
     public Interop.FileResult MarkWhiteouts(SafeFileHandle directory) => Interop.Xattr.Set(directory, Origin, default);
 
-    /// <summary>Whether no entry of the layer describes the directory; of a root, whether that is so of any directory in it.</summary>
-    public bool IsImplied(SafeFileHandle directory) => Has(directory, Implied);
+    /// <summary>
+    /// Whether a directory was made on the way to something in it, before an entry described it or without one. Of a root, whether that is so of any directory in it.
+    /// </summary>
+    public bool WasImplied(SafeFileHandle directory) => Has(directory, Implied);
+
+    /// <summary>Whether no entry of the layer describes such a directory.</summary>
+    public bool IsImplied(SafeFileHandle directory)
+    {
+        Span<byte> value = stackalloc byte[4];
+        return Interop.Xattr.Get(directory, Implied, value, out int length).Ok && value[..length].SequenceEqual("y"u8);
+    }
 
     public Interop.FileResult MarkImplied(SafeFileHandle directory) => Interop.Xattr.Set(directory, Implied, "y"u8);
 
-    /// <summary>An entry describes the directory after all.</summary>
-    public Interop.FileResult UnmarkImplied(SafeFileHandle directory)
-    {
-        Interop.FileResult result = Interop.Xattr.Remove(directory, Implied);
-        return result.NoData || result.Unsupported ? Interop.FileResult.Success : result;
-    }
+    /// <summary>An entry describes a directory that was implied after all.</summary>
+    public Interop.FileResult MarkDescribed(SafeFileHandle directory) => Interop.Xattr.Set(directory, Implied, "n"u8);
 
     // Too small a buffer (ERANGE) also says that it is there.
     private static bool Has(SafeFileHandle file, ReadOnlySpan<byte> name)

@@ -88,6 +88,17 @@ public sealed class ImageUnpackTests
         await bed.AssertTidyAsync(image);
     }
 
+    /// <summary>What comes before the entry of its directory goes where the parent leads it, which is through a link here; the directory then replaces the link.</summary>
+    [Test]
+    public async Task ADirectoryDescribedAfterWhatIsInItReplacesTheLinkItLedThrough()
+    {
+        await using var bed = new UnpackBed();
+        TarBuilder late = new TarBuilder().File("a/x", "1").Directory("a");
+        Image image = await bed.AddAsync(new TarBuilder().Directory("b").SymbolicLink("a", "b"), late), other = await bed.AddAsync(new TarBuilder().Directory("a"), late);
+        Assert.That(await bed.ShowAsync(await bed.UnpackAsync(image)), Is.EqualTo(new[] { "a/", "b/", "b/x=1" }));
+        Assert.That(await bed.ShowAsync(await bed.UnpackAsync(other)), Is.EqualTo(new[] { "a/", "a/x=1" }), "the tree of the one is not that of the other");
+    }
+
     [Test]
     public async Task DeletionsAreOfWhatIsBeneath()
     {

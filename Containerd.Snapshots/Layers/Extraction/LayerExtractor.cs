@@ -63,7 +63,6 @@ internal sealed class LayerExtractor
             }
         }
         HoldToEntries();
-        _whiteouts.RemoveIdle(_cancellationToken);
         SetDirectoryTimes();
     }
 

@@ -10,7 +10,6 @@ internal sealed class LayerTree : IDisposable
     private readonly MergedLookup _lookup;
     private readonly DirectoryCache _cache = new();
     private bool _confined, _stale;
-    private bool? _hasBase;
 
     /// <summary>Opens a tree.</summary>
     /// <param name="root">The directory that the layer is written into.</param>
@@ -42,9 +41,6 @@ internal sealed class LayerTree : IDisposable
     public DirectoryTable Directories { get; } = new();
 
     public IReadOnlyList<SafeFileHandle> Lowers => _lowers;
-
-    /// <summary>Whether anything lies beneath an overlay's upper directory; not so where a layer is applied before its parent is known (S-4).</summary>
-    public bool HasBase => _hasBase ??= _lowers.Any(lower => !IsEmpty(lower));
 
     /// <summary>Opens a directory for entries to be put into, making what is missing of it. The handle belongs to the tree, and is good until the next call.</summary>
     public TreeDirectory Open(ReadOnlySpan<byte> path)
@@ -78,9 +74,6 @@ internal sealed class LayerTree : IDisposable
     /// <summary>Opens a directory with the lower directories beneath it, making what is missing of it.</summary>
     public MergedDirectory OpenMerged(ReadOnlySpan<byte> path) => _lookup.Open(path, create: true)!;
 
-    /// <summary>Opens a directory of the tree as it is with the lower directories beneath it; null where it is missing.</summary>
-    public MergedDirectory? FindMerged(ReadOnlySpan<byte> path) => _lookup.Open(path, create: false);
-
     /// <summary>The number of directories that no entry had described when they were needed.</summary>
     public long ImpliedDirectories => _lookup.Made;
 
@@ -109,24 +102,6 @@ internal sealed class LayerTree : IDisposable
                 throw result.ToException("open the directory", ArchiveText.Safe(path));
         }
         return _lookup.Open(path, create)?.Detach();
-    }
-
-    private static bool IsEmpty(SafeFileHandle directory)
-    {
-        Check(Interop.Files.OpenDirectory(directory, "."u8, out SafeFileHandle handle), "open the lower directory", "."u8);
-        using (handle)
-        {
-            Span<byte> buffer = stackalloc byte[1024];
-            while (true)
-            {
-                Check(Interop.Files.List(handle, buffer, out int length), "list the lower directory", "."u8);
-                if (length == 0)
-                    return true;
-                ReadOnlySpan<byte> batch = buffer[..length];
-                if (Interop.Files.NextName(ref batch, out _))
-                    return false;
-            }
-        }
     }
 
     private static SafeFileHandle OpenRoot(string path)

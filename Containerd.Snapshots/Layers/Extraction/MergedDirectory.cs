@@ -3,12 +3,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Containerd.Snapshots;
 
 /// <summary>An open directory of the tree, and the directories of lower layers that an overlay would merge with it, topmost first.</summary>
-internal sealed class MergedDirectory(SafeFileHandle handle, List<SafeFileHandle> lowers, bool isCovered = false) : IDisposable
+internal sealed class MergedDirectory(SafeFileHandle handle, List<SafeFileHandle> lowers) : IDisposable
 {
     public SafeFileHandle Handle => handle;
-
-    /// <summary>Whether it, or a directory above it, is opaque: nothing of any lower layer ever shows in it.</summary>
-    public bool IsCovered => isCovered;
 
     public IReadOnlyList<SafeFileHandle> Lowers => lowers;
 

@@ -71,10 +71,7 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
         {
             Interop.FileResult result = Interop.Files.OpenPathDirectory(parent.Handle, name, out SafeFileHandle handle);
             if (result.Ok)
-            {
-                bool isCovered = parent.IsCovered || overlay.IsOpaque(handle);
-                return new MergedDirectory(handle, isCovered ? [] : LowersOf(parent, name), isCovered);
-            }
+                return new MergedDirectory(handle, overlay.IsOpaque(handle) ? [] : LowersOf(parent, name));
             bool hidden = false;
             if (result.NotDirectory)
             {

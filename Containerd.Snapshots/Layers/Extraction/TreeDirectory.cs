@@ -20,9 +20,6 @@ internal sealed class DirectoryRecord
     /// <summary>Whether it has a default ACL, which what is made in it inherits; null where nobody has looked.</summary>
     public bool? HasDefaultAcl { get; set; }
 
-    /// <summary>Whether a whiteout of overlayfs was made in it.</summary>
-    public bool HasWhiteouts { get; set; }
-
     /// <summary>The times it shall have when all is done: making entries in it changes them meanwhile.</summary>
     public Interop.FileTime AccessTime { get; set; }
 

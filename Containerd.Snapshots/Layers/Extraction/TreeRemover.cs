@@ -22,48 +22,6 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
         tree.ForgetPaths();
     }
 
-    /// <summary>Removes overlay's whiteouts from a directory.</summary>
-    public void RemoveWhiteouts(SafeFileHandle directory)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(ListLength);
-        try
-        {
-            while (RemoveSomeWhiteouts(directory, buffer))
-            {
-                // Once more from the start: positions in a list that is being removed mean nothing on some file systems.
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    private bool RemoveSomeWhiteouts(SafeFileHandle directory, byte[] buffer)
-    {
-        Check(Interop.Files.OpenDirectory(directory, "."u8, out SafeFileHandle handle), "open", "."u8);
-        using (handle)
-        {
-            for (bool removed = false; ;)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                Check(Interop.Files.List(handle, buffer, out int length), "list", "."u8);
-                if (length == 0)
-                    return removed;
-                ReadOnlySpan<byte> batch = buffer.AsSpan(0, length);
-                while (Interop.Files.NextName(ref batch, out ReadOnlySpan<byte> name))
-                {
-                    if (!Interop.Files.Status(handle, name, out Interop.FileStatus status).Ok || !status.IsWhiteout)
-                        continue;
-                    Interop.FileResult unlinked = Interop.Files.Unlink(handle, name);
-                    if (!unlinked.Missing)
-                        Check(unlinked, "remove", name);
-                    removed = true;
-                }
-            }
-        }
-    }
-
     private bool Remove(SafeFileHandle directory, ReadOnlySpan<byte> name, int directoryId, bool keepUnpacked)
     {
         bool keep = keepUnpacked && unpacked.Contains(directoryId, name);

@@ -55,32 +55,6 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
         if (!found.Ok && !found.Missing)
             throw found.ToException("look at", ArchiveText.Safe(entry.Name));
         MakeWhiteout(directory.Handle, name, entry);
-        directory.Record.HasWhiteouts = true;
-    }
-
-    /// <summary>
-    /// Removes the whiteouts in directories that merge with nothing, at the end of a layer: overlayfs looks for them only where it merges, and lists them as
-    /// files that are not there everywhere else.
-    /// </summary>
-    public void RemoveIdle(CancellationToken cancellationToken)
-    {
-        foreach (DirectoryRecord record in tree.Directories.Records)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (!record.HasWhiteouts || record.Path.Length == 0)
-                continue;
-            using MergedDirectory? directory = tree.FindMerged(record.Path);
-            if (directory is null || directory.Lowers.Count > 0
-                || !Interop.Files.Status(directory.Handle, out Interop.FileStatus status).Ok || status.Inode != record.Inode || status.Device != record.Device)
-            {
-                continue;
-            }
-            // Applied with nothing beneath, it waits for its parent (S-4).
-            if (!directory.IsCovered && !tree.HasBase)
-                continue;
-            DependsOnBase |= !directory.IsCovered;
-            remover.RemoveWhiteouts(directory.Handle);
-        }
     }
 
     private void MakeOpaque(TreeDirectory directory, bool isRoot, TarEntry entry)

@@ -24,7 +24,7 @@ public sealed class LayerRoundTripTests
     [Test]
     public async Task Whole_trees([Range(0, 3)] int batch)
     {
-        for (int seed = batch * 150; seed < (batch + 1) * 150; seed++)
+        for (int seed = batch * 250; seed < (batch + 1) * 250; seed++)
         {
             string tree = NewPlace();
             new RandomChanges(seed).Apply(tree, 25);
@@ -36,7 +36,7 @@ public sealed class LayerRoundTripTests
     [Test]
     public async Task Two_trees([Range(0, 3)] int batch)
     {
-        for (int seed = batch * 150; seed < (batch + 1) * 150; seed++)
+        for (int seed = batch * 250; seed < (batch + 1) * 250; seed++)
         {
             var changes = new RandomChanges(seed);
             string lower = NewPlace(), upper = NewPlace(), applied = NewPlace();
@@ -54,7 +54,7 @@ public sealed class LayerRoundTripTests
     [TestCase("redirect_dir=on", "")]
     public async Task Overlays(string lowerOptions, string options)
     {
-        for (int seed = 0; seed < 100; seed++)
+        for (int seed = 0; seed < 150; seed++)
         {
             var changes = new RandomChanges(seed);
             string bottom = NewPlace();

@@ -3,70 +3,101 @@ namespace Containerd.Snapshots;
 /// <summary>Copies what can be read of a damaged database into a new one.</summary>
 internal static class MetadataSalvage
 {
+    private const int BusyMilliseconds = 1000;
+
     /// <summary>Copies.</summary>
     /// <param name="damaged">The damaged database; it may be missing, or no database at all.</param>
-    /// <param name="target">The new one, empty.</param>
+    /// <param name="target">The new one, without tables yet.</param>
     /// <param name="nextTree">No tree on disk has this number or a higher one.</param>
     /// <returns>The names of the snapshots copied.</returns>
     public static List<string> Copy(string damaged, MetadataConnection target, long nextTree)
     {
-        if (!target.TryBeginWrite())
-            throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(target.File)}': another process writes to it.") { Subject = target.File };
-        if (File.Exists(damaged))
+        // Into the same tables as it has; then they become the current ones, as those of any older store.
+        MetadataSchema.Make(target, MetadataSchema.VersionOf(damaged));
+        Write(target, () =>
         {
-            foreach ((string table, string columns) in Tables(target))
-                CopyTable(damaged, target, table, columns);
-        }
-        // What refers to what was lost is lost too; again and again, since chains are long.
-        target.Execute("DELETE FROM tree WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
+            if (!File.Exists(damaged))
+                return;
+            foreach (string table in target.QueryTexts("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('sequence', 'reservation')"))
+                CopyTable(damaged, target, table);
+            DropLost(target);
+        });
+        MetadataSchema.Migrate(target, isNew: true);
+        Write(target, () =>
+        {
+            // What refers to what was lost is lost too; again and again, since chains are long.
+            target.Execute("DELETE FROM snapshot WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
+            while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT name FROM snapshot)") > 0)
+            {
+            }
+            target.Execute(
+                """
+                UPDATE snapshot SET children = COALESCE(counted.children, 0) FROM snapshot s
+                LEFT JOIN (SELECT parent, COUNT(*) AS children FROM snapshot WHERE parent IS NOT NULL GROUP BY parent) counted ON counted.parent = s.name
+                WHERE snapshot.name = s.name
+                """);
+            target.Execute("DELETE FROM store WHERE rowid NOT IN (SELECT MAX(rowid) FROM store)");
+            target.Execute("DELETE FROM sequence");
+            target.Execute("INSERT INTO sequence(next_tree) SELECT MAX(?1, (SELECT COALESCE(MAX(tree), 0) + 1 FROM snapshot))", nextTree);
+        });
+        return target.QueryTexts("SELECT name FROM snapshot");
+    }
+
+    // Of versions in which a snapshot referred to the rows of its parent and its tree.
+    private static void DropLost(MetadataConnection target)
+    {
+        if (target.QueryInteger("PRAGMA user_version") is not (1 or 2))
+            return;
+        if (target.QueryInteger("PRAGMA user_version") == 2)
+            target.Execute("DELETE FROM tree WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
         target.Execute("DELETE FROM snapshot WHERE tree IS NOT NULL AND tree NOT IN (SELECT id FROM tree)");
         while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM snapshot)") > 0)
         {
         }
-        target.Execute("DELETE FROM tree WHERE id NOT IN (SELECT tree FROM snapshot WHERE tree IS NOT NULL)");
-        target.Execute("DELETE FROM reservation");
-        target.Execute("DELETE FROM store WHERE rowid NOT IN (SELECT MAX(rowid) FROM store)");
-        target.Execute("DELETE FROM sequence");
-        target.Execute("INSERT INTO sequence(next_tree) SELECT MAX(?1, (SELECT COALESCE(MAX(id), 0) + 1 FROM tree))", nextTree);
-        target.Commit();
-        return target.QueryTexts("SELECT name FROM snapshot ORDER BY id");
     }
 
-    private static List<(string Table, string Columns)> Tables(MetadataConnection target)
+    private static void Write(MetadataConnection target, Action body)
     {
         // While rows come in any order, what they refer to may come later or never.
-        target.ExecuteScript("PRAGMA defer_foreign_keys = ON");
-        var tables = new List<(string, string)>();
-        foreach (string table in (string[])["store", "place", "tree", "snapshot"])
-            tables.Add((table, target.QueryText("SELECT group_concat(name, ', ') FROM pragma_table_info(?1)", table)!));
-        return tables;
+        target.Execute("PRAGMA foreign_keys = OFF");
+        if (!target.TryBeginWrite())
+            throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(target.File)}': another process writes to it.") { Subject = target.File };
+        body();
+        target.Commit();
     }
 
-    // From the front up to the damage, then from the back down to it. A damaged page in the middle takes the rows on it.
-    private static void CopyTable(string damaged, MetadataConnection target, string table, string columns)
+    private static void CopyTable(string damaged, MetadataConnection target, string table)
     {
-        foreach (string order in (string[])["ASC", "DESC"])
+        List<string> columns = target.QueryTexts($"SELECT name FROM pragma_table_info('{table}')");
+        string list = string.Join(", ", columns), values = string.Join(", ", columns.Select((_, i) => $"?{i + 1}"));
+        string insert = $"INSERT OR IGNORE INTO {table}({list}) VALUES ({values})";
+        // The order of the pages that the rows lie on: no index is needed to read them.
+        bool isByName = target.QueryText($"SELECT name FROM pragma_table_list WHERE name = '{table}' AND wr = 1") is not null;
+        string inOrder = $"SELECT {list} FROM {table} ORDER BY {(isByName ? "name" : "rowid")}";
+        if (CopyFromBothEnds(() => MetadataConnection.OpenReadOnly(damaged, BusyMilliseconds)) || !isByName)
+            return;
+
+        // Where a row lies by its name, the pages that lead to others have rows too, and there are many of them: what is beneath a damaged one is found page by page.
+        using DamagedPages? pages = DamagedPages.TryCopy(damaged, target.File + ".pages");
+        foreach (int page in pages?.Indexes() ?? [])
+            CopyFromBothEnds(() => pages!.OpenWithRoot(table, page));
+
+        // From the front up to the damage, then from the back down to it. A damaged page takes the rows on it.
+        bool CopyFromBothEnds(Func<MetadataConnection> open) => CopyRun(open, " ASC") || CopyRun(open, " DESC");
+
+        bool CopyRun(Func<MetadataConnection> open, string direction)
         {
             try
             {
-                using MetadataConnection source = MetadataConnection.OpenReadOnly(damaged, 1000);
-                string known = source.QueryText("SELECT group_concat(name, ', ') FROM pragma_table_info(?1)", table) ?? "";
-                string[] common = [.. columns.Split(", ").Intersect(known.Split(", "))];
-                if (common.Length == 0)
-                    return;
-                // Schema 1 had another name for it.
-                bool isOld = table == "tree" && known.Split(", ").Contains("over_parent");
-                if (isOld)
-                    common = [.. common, "keeps_deletions"];
-                string list = string.Join(", ", common), values = string.Join(", ", common.Select((_, i) => $"?{i + 1}"));
-                using MetadataRows rows = source.Query($"SELECT {(isOld ? list.Replace("keeps_deletions", "over_parent", StringComparison.Ordinal) : list)} FROM {table} ORDER BY rowid {order}");
+                using MetadataConnection source = open();
+                using MetadataRows rows = source.Query(inOrder + direction);
                 while (rows.Read())
-                    target.Execute($"INSERT OR IGNORE INTO {table}({list}) VALUES ({values})", rows.Values(common.Length));
-                return; // all of it
+                    target.Execute(insert, rows.Values(columns.Count));
+                return true;
             }
             catch (ContainerdException e) when (e.Kind is ErrorKind.DataCorrupted or ErrorKind.Unknown)
             {
-                // This is as far as it can be read from this end, or the row is no row of such a table.
+                return false; // as far as it can be read from this end, or the row is no row of such a table
             }
         }
     }

@@ -78,9 +78,72 @@ internal static class MetadataSchema
         -- It stands for one of an additional store (L-8), and goes with the last snapshot that is based on it.
         ALTER TABLE snapshot ADD COLUMN is_borrowed INTEGER NOT NULL DEFAULT 0;
         """,
+        """
+        -- One row says all there is of a snapshot, and lies where its name leads: what is prepared, committed or looked up is one descent of one tree, and writes
+        -- a page or two. parent is a name: it is a committed snapshot's, which nobody can change while its count of children is not zero.
+        -- tree is the directory layers/TREE of the place. Several snapshots have the same one only with a diff ID (L-7), and each then says the same of it.
+        CREATE TABLE snapshot_3(
+            name TEXT PRIMARY KEY,
+            kind INTEGER NOT NULL CHECK (kind IN (1, 2, 3)),
+            parent TEXT,
+            children INTEGER NOT NULL DEFAULT 0 CHECK (children >= 0),
+            tree INTEGER,
+            place INTEGER REFERENCES place(id),
+            diff_id TEXT,
+            keeps_deletions INTEGER NOT NULL,
+            has_deletions INTEGER NOT NULL DEFAULT 1,
+            inodes INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            fingerprint INTEGER NOT NULL DEFAULT 0,
+            synced INTEGER NOT NULL DEFAULT 0,
+            is_damaged INTEGER NOT NULL DEFAULT 0,
+            boot TEXT,
+            labels TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            updated INTEGER NOT NULL,
+            user_map TEXT NOT NULL,
+            group_map TEXT NOT NULL,
+            is_borrowed INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+        INSERT INTO snapshot_3(
+            name, kind, parent, children, tree, place, diff_id, keeps_deletions, has_deletions, inodes, bytes, fingerprint, synced, boot,
+            labels, created, updated, user_map, group_map, is_borrowed)
+        SELECT s.name, s.kind, p.name, (SELECT COUNT(*) FROM snapshot c WHERE c.parent = s.id), COALESCE(t.directory, t.id), t.place, t.diff_id,
+            COALESCE(t.keeps_deletions, 0), COALESCE(t.has_deletions, 1), COALESCE(t.inodes, 0), COALESCE(t.bytes, 0), COALESCE(t.fingerprint, 0), COALESCE(t.synced, 0), t.boot,
+            s.labels, s.created, s.updated, s.user_map, s.group_map, s.is_borrowed
+        FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent LEFT JOIN tree t ON t.id = s.tree;
+        DROP TABLE snapshot;
+        DROP TABLE tree;
+        ALTER TABLE snapshot_3 RENAME TO snapshot;
+        CREATE INDEX snapshot_by_diff_id ON snapshot(diff_id, keeps_deletions) WHERE diff_id IS NOT NULL;
+        CREATE INDEX snapshot_by_shared_tree ON snapshot(tree) WHERE diff_id IS NOT NULL;
+        """,
     ];
 
     public static int Version => Migrations.Length;
+
+    /// <summary>Makes the tables of a version in a database without any.</summary>
+    public static void Make(MetadataConnection connection, long version)
+    {
+        for (int from = 0; from < version; from++)
+            connection.ExecuteScript(Migrations[from]);
+        connection.ExecuteScript($"PRAGMA user_version = {version}");
+    }
+
+    /// <summary>The version of a database that may be damaged, or missing; the current one where it does not say.</summary>
+    public static long VersionOf(string damaged)
+    {
+        if (!File.Exists(damaged))
+            return Version;
+        try
+        {
+            using MetadataConnection connection = MetadataConnection.OpenReadOnly(damaged, 1000);
+            return VersionOf(connection) is var version and > 0 && version <= Version ? version : Version;
+        }
+        catch (ContainerdException e) when (e.Kind is ErrorKind.DataCorrupted or ErrorKind.Unknown)
+        {
+            return Version; // no table of it can be read either
+        }
+    }
 
     /// <summary>Brings a database to the current version. The caller holds the root's lock, and an older one is in use by nobody.</summary>
     /// <param name="connection">The database.</param>
@@ -106,17 +169,20 @@ internal static class MetadataSchema
                 $"Metadata '{Excerpt.Of(connection.File)}' is empty although the store has trees; restore it, or have StoreRecovery make one, to which no tree belongs.")
             { Subject = connection.File };
         }
-        // Tables that others refer to are made anew; that every reference holds is checked at the end.
+        // Tables that others refer to are made anew; that every reference holds is checked in between.
         connection.Execute("PRAGMA foreign_keys = OFF");
         if (!connection.TryBeginWrite())
             throw new ContainerdException(ErrorKind.Unavailable, $"Metadata '{Excerpt.Of(connection.File)}': another process is writing while it is opened.") { Subject = connection.File };
         try
         {
             for (long from = version; from < Version; from++)
+            {
+                // Before what refers and what is referred to may become one.
+                CheckReferences(connection);
                 connection.ExecuteScript(Migrations[from]);
+            }
+            CheckReferences(connection);
             connection.ExecuteScript($"PRAGMA user_version = {Version}");
-            if (connection.QueryText("PRAGMA foreign_key_check") is { } table)
-                throw new ContainerdException(ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(connection.File)}': rows of table '{Excerpt.Of(table)}' refer to nothing.") { Subject = connection.File };
             connection.Commit();
         }
         catch
@@ -138,6 +204,12 @@ internal static class MetadataSchema
                 $"Metadata '{Excerpt.Of(connection.File)}' has schema version {version}, this library reads {Version}. Open the store for writing once, which brings it up to date.")
             { Subject = connection.File };
         }
+    }
+
+    private static void CheckReferences(MetadataConnection connection)
+    {
+        if (connection.QueryText("PRAGMA foreign_key_check") is { } table)
+            throw new ContainerdException(ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(connection.File)}': rows of table '{Excerpt.Of(table)}' refer to nothing.") { Subject = connection.File };
     }
 
     private static void CheckNotNewer(MetadataConnection connection, long version)

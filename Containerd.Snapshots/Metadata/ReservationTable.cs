@@ -18,14 +18,6 @@ internal static class ReservationTable
         connection.QueryInteger("SELECT next_tree FROM sequence")
             ?? throw new ContainerdException(ErrorKind.DataCorrupted, $"Metadata '{Excerpt.Of(connection.File)}': the sequence of tree IDs is missing.") { Subject = connection.File };
 
-    /// <summary>One ID for a tree that has no directory of the store's to protect.</summary>
-    public static long Take(MetadataConnection connection)
-    {
-        long id = NextId(connection);
-        connection.Execute("UPDATE sequence SET next_tree = next_tree + 1");
-        return id;
-    }
-
     public static List<(long First, long Count, string Owner)> List(MetadataConnection connection)
     {
         using MetadataRows row = connection.Query("SELECT first, count, owner FROM reservation");

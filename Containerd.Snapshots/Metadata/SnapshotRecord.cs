@@ -1,15 +1,15 @@
 namespace Containerd.Snapshots;
 
 /// <summary>A row of the snapshot table.</summary>
-/// <param name="Id">The row.</param>
 /// <param name="Info">What users see of it.</param>
-/// <param name="ParentId">The row of the parent; null without one.</param>
 /// <param name="Tree">The directory it owns or shares; null for a view, which looks at its parent's.</param>
-/// <param name="Usage">What its tree takes, measured when it was committed.</param>
+/// <param name="DiffId">The layer for which the tree is shared with other snapshots; null where it is this one's alone.</param>
+/// <param name="Measure">What was measured of its tree when it was committed; its fingerprint is zero where an older version committed it, which took none.</param>
 /// <param name="Mappings">Whose IDs its mounts show.</param>
-/// <param name="Fingerprint">That of its tree, taken then; zero for none.</param>
+/// <param name="HasChildren">Whether others are based on it.</param>
 /// <param name="IsBorrowed">Whether it stands for one of an additional store that others here are based on.</param>
-internal sealed record SnapshotRecord(long Id, SnapshotInfo Info, long? ParentId, TreeRecord? Tree, SnapshotUsage Usage, IdMappings Mappings, long Fingerprint, bool IsBorrowed)
+internal sealed record SnapshotRecord(
+    SnapshotInfo Info, TreeRecord? Tree, string? DiffId, TreeMeasure Measure, IdMappings Mappings, bool HasChildren, bool IsBorrowed)
 {
     public SnapshotKind Kind => Info.Kind;
 }

@@ -1,12 +1,13 @@
 namespace Containerd.Snapshots;
 
-/// <summary>The statements about snapshots.</summary>
+/// <summary>The statements about snapshots and their trees.</summary>
 internal static class SnapshotTable
 {
-    private const string Columns = """
-        s.id, s.name, s.kind, s.parent, p.name, s.tree, s.labels, s.created, s.updated, t.inodes, t.bytes, s.user_map, s.group_map,
-        t.place, t.directory, t.keeps_deletions, t.has_deletions, t.boot, l.path, l.is_foreign, t.fingerprint, s.is_borrowed
-        FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent LEFT JOIN tree t ON t.id = s.tree LEFT JOIN place l ON l.id = t.place
+    private const string TreeColumns = "s.tree, s.keeps_deletions, s.has_deletions, s.boot, l.path, l.is_foreign";
+
+    private const string Columns = $"""
+        {TreeColumns}, s.name, s.kind, s.parent, s.labels, s.created, s.updated, s.diff_id, s.inodes, s.bytes, s.fingerprint, s.user_map, s.group_map, s.children, s.is_borrowed
+        FROM snapshot s LEFT JOIN place l ON l.id = s.place
         """;
 
     public static SnapshotRecord? Find(MetadataConnection connection, string name)
@@ -18,132 +19,216 @@ internal static class SnapshotTable
     /// <summary>What users see of a snapshot.</summary>
     public static SnapshotInfo? FindInfo(MetadataConnection connection, string name)
     {
-        using MetadataRows row = connection.Query(
-            "SELECT s.kind, s.labels, s.created, s.updated, p.name FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent WHERE s.name = ?1", name);
-        return row.Read()
-            ? new SnapshotInfo
-            {
-                Name = name,
-                Kind = (SnapshotKind)row.Integer(0),
-                Parent = row.TextOrNull(4),
-                Labels = LabelText.Read(row.TextOrNull(1), name),
-                CreatedAt = Time(row.Integer(2), name),
-                UpdatedAt = Time(row.Integer(3), name),
-            }
-            : null;
+        using MetadataRows row = connection.Query("SELECT kind, parent, labels, created, updated FROM snapshot WHERE name = ?1", name);
+        return row.Read() ? ReadInfo(row, name, 0) : null;
     }
 
     /// <summary>A snapshot without what is only shown of it.</summary>
     public static SnapshotRow? FindRow(MetadataConnection connection, string name)
     {
-        using MetadataRows row = connection.Query(
-            "SELECT s.id, s.kind, s.parent, p.name, s.tree, s.created FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent WHERE s.name = ?1", name);
-        return row.Read()
-            ? new SnapshotRow(row.Integer(0), (SnapshotKind)row.Integer(1), row.IntegerOrNull(2), row.TextOrNull(3), row.IntegerOrNull(4), row.Integer(5))
-            : null;
+        using MetadataRows row = connection.Query("SELECT kind, parent, tree, created FROM snapshot WHERE name = ?1", name);
+        return row.Read() ? new SnapshotRow(name, (SnapshotKind)row.Integer(0), row.TextOrNull(1), row.IntegerOrNull(2), row.Integer(3)) : null;
     }
 
     public static bool Exists(MetadataConnection connection, string name) =>
         connection.QueryInteger("SELECT 1 FROM snapshot WHERE name = ?1", name) is not null;
 
-    public static bool HasChildren(MetadataConnection connection, long id) =>
-        connection.QueryInteger("SELECT 1 FROM snapshot WHERE parent = ?1 LIMIT 1", id) is not null;
-
     /// <summary>The trees of a committed snapshot and of all beneath it, topmost first.</summary>
-    public static List<TreeRecord> Chain(MetadataConnection connection, long id)
-    {
-        using MetadataRows row = connection.Query(
-            """
-            WITH RECURSIVE chain(depth, parent, tree) AS (
-                SELECT 0, parent, tree FROM snapshot WHERE id = ?1
-                UNION ALL
-                SELECT depth + 1, snapshot.parent, snapshot.tree FROM chain JOIN snapshot ON snapshot.id = chain.parent)
-            SELECT t.id, t.place, t.directory, t.keeps_deletions, t.has_deletions, t.boot, l.path, l.is_foreign
-            FROM chain JOIN tree t ON t.id = chain.tree LEFT JOIN place l ON l.id = t.place ORDER BY depth
-            """, id);
-        var trees = new List<TreeRecord>();
-        while (row.Read())
-            trees.Add(TreeTable.Read(row, 0, 1));
-        return trees;
-    }
-
-    /// <summary>Up to <paramref name="count"/> snapshots whose row is behind <paramref name="after"/>, in the order of rows.</summary>
-    public static List<SnapshotRecord> List(MetadataConnection connection, long after, int count, SnapshotKind? kind, string? parent)
+    public static List<TreeRecord> Chain(MetadataConnection connection, string name)
     {
         using MetadataRows row = connection.Query(
             $"""
-            SELECT {Columns}
-            WHERE s.id > ?1 AND (?3 IS NULL OR s.kind = ?3) AND (?4 IS NULL OR s.parent = (SELECT id FROM snapshot WHERE name = ?4))
-            ORDER BY s.id LIMIT ?2
-            """, after, count, kind is { } wanted ? (long)wanted : (long?)null, parent);
+            WITH RECURSIVE chain(depth, parent, tree, keeps_deletions, has_deletions, boot, place) AS (
+                SELECT 0, parent, tree, keeps_deletions, has_deletions, boot, place FROM snapshot WHERE name = ?1
+                UNION ALL
+                SELECT c.depth + 1, s.parent, s.tree, s.keeps_deletions, s.has_deletions, s.boot, s.place FROM chain c JOIN snapshot s ON s.name = c.parent)
+            SELECT {TreeColumns} FROM chain s LEFT JOIN place l ON l.id = s.place ORDER BY s.depth
+            """, name);
+        var trees = new List<TreeRecord>();
+        while (row.Read())
+            trees.Add(ReadTree(row)!.Value);
+        return trees;
+    }
+
+    /// <summary>Up to <paramref name="count"/> snapshots whose name is behind <paramref name="after"/>, in the order of names. To find those of a parent, all are looked at.</summary>
+    public static List<SnapshotRecord> List(MetadataConnection connection, string after, int count, SnapshotKind? kind, string? parent)
+    {
+        using MetadataRows row = connection.Query(
+            $"SELECT {Columns} WHERE s.name > ?1 AND (?3 IS NULL OR s.kind = ?3) AND (?4 IS NULL OR s.parent = ?4) ORDER BY s.name LIMIT ?2",
+            after, count, kind is { } wanted ? (long)wanted : (long?)null, parent);
         var records = new List<SnapshotRecord>();
         while (row.Read())
             records.Add(Read(row));
         return records;
     }
 
-    /// <summary>A snapshot and all that are based on it, each after what it is based on.</summary>
+    /// <summary>A snapshot and all that are based on it, each after what it is based on. Looks at all snapshots.</summary>
     public static List<SnapshotRecord> WithDescendants(MetadataConnection connection, SnapshotRecord snapshot)
     {
+        ILookup<string, string> children = Children(connection).ToLookup(pair => pair.Parent, pair => pair.Name, StringComparer.Ordinal);
         var all = new List<SnapshotRecord> { snapshot };
         for (int i = 0; i < all.Count; i++)
-        {
-            using MetadataRows row = connection.Query($"SELECT {Columns} WHERE s.parent = ?1", all[i].Id);
-            while (row.Read())
-                all.Add(Read(row));
-        }
+            all.AddRange(children[all[i].Info.Name].Select(name => Find(connection, name)!));
         return all;
     }
 
-    /// <summary>Makes the row of a new snapshot; false where the name is taken.</summary>
-    public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, long? parentId, long? treeId, IdMappings mappings, bool isBorrowed) => connection.Execute(
+    /// <summary>Makes the row of an active snapshot or a view; false where the name is taken.</summary>
+    public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, TreeRecord? tree, long? place, IdMappings mappings) => connection.Execute(
         """
-        INSERT INTO snapshot(name, kind, parent, tree, labels, created, updated, user_map, group_map, is_borrowed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-        ON CONFLICT(name) DO NOTHING
+        INSERT INTO snapshot(name, kind, parent, tree, place, keeps_deletions, boot, labels, created, updated, user_map, group_map)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT(name) DO NOTHING
         """,
-        info.Name, (long)info.Kind, parentId, treeId, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups, isBorrowed) > 0;
+        info.Name, (long)info.Kind, info.Parent, tree?.Id, place, tree?.KeepsDeletions ?? false, tree?.Boot,
+        LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups) > 0;
 
-    /// <summary>The active snapshot becomes a committed one: the row stays, its name and kind change; its parent and tree where they are others now.</summary>
-    public static void Commit(MetadataConnection connection, SnapshotRow active, SnapshotInfo info, long? parentId, long treeId)
+    /// <summary>Makes the row of a committed snapshot; false where the name is taken.</summary>
+    public static bool TryInsertCommitted(MetadataConnection connection, SnapshotInfo info, in CommittedTree tree, bool isBorrowed = false) => connection.Execute(
+        """
+        INSERT INTO snapshot(
+            name, kind, parent, tree, place, diff_id, keeps_deletions, has_deletions, inodes, bytes, fingerprint, synced, labels, created, updated, user_map, group_map, is_borrowed)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', '', ?16) ON CONFLICT(name) DO NOTHING
+        """,
+        info.Name, (long)info.Kind, info.Parent, tree.Tree.Id, tree.Tree.IsForeign ? PlaceTable.Ensure(connection, tree.Tree.Place!, isForeign: true) : (long?)null,
+        tree.DiffId, tree.Tree.KeepsDeletions, tree.Measure.HasDeletions, tree.Measure.Usage.Inodes, tree.Measure.Usage.Bytes, tree.Measure.Fingerprint, tree.Synced,
+        LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, isBorrowed) > 0;
+
+    /// <summary>Counts a snapshot that is about to be based on another, if that still is what it was.</summary>
+    public static bool TryAddChild(MetadataConnection connection, in SnapshotRow parent) => connection.Execute(
+        "UPDATE snapshot SET children = children + 1 WHERE name = ?1 AND kind = ?2 AND parent IS ?3 AND tree IS ?4 AND created = ?5",
+        parent.Name, (long)parent.Kind, parent.Parent, parent.TreeId, parent.Created) > 0;
+
+    /// <summary>Deletes the row of an active snapshot, whose parent goes on counting it; false where there is none of that key and tree.</summary>
+    public static bool TryTakeActive(MetadataConnection connection, string key, long tree) =>
+        connection.Execute("DELETE FROM snapshot WHERE name = ?1 AND kind = 2 AND tree = ?2", key, tree) > 0;
+
+    public static void SetLabels(MetadataConnection connection, SnapshotInfo info) => connection.Execute(
+        "UPDATE snapshot SET labels = ?2, updated = ?3 WHERE name = ?1", info.Name, LabelText.Write(info.Labels), info.UpdatedAt.UtcTicks);
+
+    /// <summary>Deletes the row of a snapshot that nothing is based on, and those of borrowed ones beneath that nothing is based on then.</summary>
+    public static void Delete(MetadataConnection connection, string name, string? parent)
     {
-        connection.Execute(
-            "UPDATE snapshot SET name = ?2, kind = ?3, labels = ?4, created = ?5, updated = ?6, user_map = '', group_map = '' WHERE id = ?1",
-            active.Id, info.Name, (long)info.Kind, LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks);
-        if (parentId != active.ParentId)
-            connection.Execute("UPDATE snapshot SET parent = ?2 WHERE id = ?1", active.Id, parentId);
-        if (treeId != active.TreeId)
-            connection.Execute("UPDATE snapshot SET tree = ?2 WHERE id = ?1", active.Id, treeId);
+        connection.Execute("DELETE FROM snapshot WHERE name = ?1", name);
+        for (bool isIdle = true; isIdle && parent is { } below;)
+        {
+            using (MetadataRows row = connection.Query(
+                "UPDATE snapshot SET children = children - 1 WHERE name = ?1 RETURNING is_borrowed AND children = 0, parent", below))
+            {
+                isIdle = row.Read() && row.Flag(0);
+                parent = isIdle ? row.TextOrNull(1) : null;
+            }
+            // What was borrowed is given back: the store it belongs to may replace it now.
+            if (isIdle)
+                connection.Execute("DELETE FROM snapshot WHERE name = ?1", below);
+        }
     }
 
-    public static void SetLabels(MetadataConnection connection, long id, SnapshotInfo info) => connection.Execute(
-        "UPDATE snapshot SET labels = ?2, updated = ?3 WHERE id = ?1", id, LabelText.Write(info.Labels), info.UpdatedAt.UtcTicks);
-
-    /// <summary>A borrowed snapshot that nothing is based on any more, by its row; null where it is in use, or no borrowed one.</summary>
-    public static (long? ParentId, long TreeId)? FindIdleBorrowed(MetadataConnection connection, long id)
+    /// <summary>The tree of a layer; null where no snapshot has it to share.</summary>
+    /// <param name="connection">The database.</param>
+    /// <param name="diffId">The layer.</param>
+    /// <param name="overParent">Whether it is to lie over others: then what it deletes has to be in it.</param>
+    public static CommittedTree? FindShared(MetadataConnection connection, string diffId, bool overParent)
     {
         using MetadataRows row = connection.Query(
-            "SELECT parent, tree FROM snapshot s WHERE id = ?1 AND is_borrowed = 1 AND NOT EXISTS (SELECT 1 FROM snapshot c WHERE c.parent = s.id)", id);
-        return row.Read() ? (row.IntegerOrNull(0), row.Integer(1)) : null;
+            """
+            SELECT tree, keeps_deletions, has_deletions, NULL, NULL, NULL, inodes, bytes, fingerprint, synced FROM snapshot
+            WHERE diff_id = ?1 AND keeps_deletions >= ?2 AND is_damaged = 0 ORDER BY keeps_deletions DESC LIMIT 1
+            """, diffId, overParent);
+        return row.Read() ? new CommittedTree(ReadTree(row)!.Value, ReadMeasure(row, 6), diffId, row.Flag(9)) : null;
     }
 
-    public static void Delete(MetadataConnection connection, long id) => connection.Execute("DELETE FROM snapshot WHERE id = ?1", id);
+    /// <summary>Whether a tree of exactly that kind is shared for a layer already.</summary>
+    public static bool IsShared(MetadataConnection connection, string diffId, bool keepsDeletions) =>
+        connection.QueryInteger("SELECT 1 FROM snapshot WHERE diff_id = ?1 AND keeps_deletions = ?2 AND is_damaged = 0", diffId, keepsDeletions) is not null;
+
+    /// <summary>Whether any snapshot has a tree that is shared.</summary>
+    public static bool HasShared(MetadataConnection connection, long tree) =>
+        connection.QueryInteger("SELECT 1 FROM snapshot WHERE tree = ?1 AND diff_id IS NOT NULL", tree) is not null;
+
+    /// <summary>A tree that turned out to be lost is no longer offered for its layer.</summary>
+    public static void StopSharing(MetadataConnection connection, long tree) =>
+        connection.Execute("UPDATE snapshot SET is_damaged = 1 WHERE tree = ?1 AND diff_id IS NOT NULL", tree);
+
+    /// <summary>A shared tree has been flushed to disk.</summary>
+    public static void MarkSynced(MetadataConnection connection, long tree) =>
+        connection.Execute("UPDATE snapshot SET synced = 1 WHERE tree = ?1 AND diff_id IS NOT NULL", tree);
+
+    /// <summary>The numbers of all trees that are the store's own, wherever they lie. Looks at all snapshots.</summary>
+    public static HashSet<(string? Place, long Id)> OwnTrees(MetadataConnection connection)
+    {
+        using MetadataRows row = connection.Query(
+            "SELECT l.path, s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND (l.is_foreign IS NULL OR l.is_foreign = 0)");
+        var trees = new HashSet<(string?, long)>();
+        while (row.Read())
+            trees.Add((row.TextOrNull(0), row.Integer(1)));
+        return trees;
+    }
+
+    /// <summary>Whether a tree of the store is any snapshot's. Looks at all snapshots.</summary>
+    public static bool HasTree(MetadataConnection connection, long tree) => connection.QueryInteger(
+        "SELECT 1 FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree = ?1 AND (l.is_foreign IS NULL OR l.is_foreign = 0)", tree) is not null;
+
+    /// <summary>What the rows say of one another that cannot be; empty in a database that is in order.</summary>
+    public static List<string> Contradictions(MetadataConnection connection)
+    {
+        List<(string Name, string Parent)> based = Children(connection);
+        Dictionary<string, int> counts = based.CountBy(pair => pair.Parent, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+        var found = new List<string>();
+        using (MetadataRows row = connection.Query("SELECT name, children FROM snapshot WHERE children <> 0"))
+        {
+            while (row.Read())
+            {
+                string name = row.Text(0);
+                counts.Remove(name, out int count);
+                if (count != row.Integer(1))
+                    found.Add($"snapshot '{Excerpt.Of(name)}' counts {row.Integer(1)} that are based on it, and there are {count}");
+            }
+        }
+        found.AddRange(counts.Keys.Select(parent => $"others are based on '{Excerpt.Of(parent)}', which does not count them or is missing"));
+        using (MetadataRows row = connection.Query(
+            """
+            SELECT s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND (l.is_foreign IS NULL OR l.is_foreign = 0)
+            GROUP BY s.tree HAVING COUNT(*) > 1 AND (COUNT(s.diff_id) < COUNT(*) OR MIN(s.diff_id) <> MAX(s.diff_id))
+            """))
+        {
+            while (row.Read())
+                found.Add($"several snapshots have the tree {row.Integer(0)}, which is shared for no layer");
+        }
+        return found;
+    }
+
+    private static List<(string Name, string Parent)> Children(MetadataConnection connection)
+    {
+        using MetadataRows row = connection.Query("SELECT name, parent FROM snapshot WHERE parent IS NOT NULL");
+        var children = new List<(string, string)>();
+        while (row.Read())
+            children.Add((row.Text(0), row.Text(1)));
+        return children;
+    }
 
     private static SnapshotRecord Read(MetadataRows row)
     {
-        string name = row.Text(1);
-        var info = new SnapshotInfo
-        {
-            Name = name,
-            Kind = (SnapshotKind)row.Integer(2),
-            Parent = row.TextOrNull(4),
-            Labels = LabelText.Read(row.TextOrNull(6), name),
-            CreatedAt = Time(row.Integer(7), name),
-            UpdatedAt = Time(row.Integer(8), name),
-        };
-        TreeRecord? tree = row.IntegerOrNull(5) is null ? null : TreeTable.Read(row, 5, 13);
-        var usage = tree is null ? default : new SnapshotUsage(row.Integer(9), row.Integer(10));
-        return new SnapshotRecord(row.Integer(0), info, row.IntegerOrNull(3), tree, usage, new IdMappings(row.Text(11), row.Text(12)), row.IntegerOrNull(20) ?? 0, row.Flag(21));
+        string name = row.Text(6);
+        return new SnapshotRecord(
+            ReadInfo(row, name, 7), ReadTree(row), row.TextOrNull(12), ReadMeasure(row, 13), new IdMappings(row.Text(16), row.Text(17)), row.Integer(18) > 0, row.Flag(19));
     }
+
+    // Each of these reads consecutive columns; a tree the first ones.
+    private static TreeRecord? ReadTree(MetadataRows row) => row.IntegerOrNull(0) is { } id
+        ? new TreeRecord(id, row.TextOrNull(4), row.IntegerOrNull(5) is 1, row.Flag(1), row.Flag(2), row.TextOrNull(3))
+        : null;
+
+    private static SnapshotInfo ReadInfo(MetadataRows row, string name, int first) => new()
+    {
+        Name = name,
+        Kind = (SnapshotKind)row.Integer(first),
+        Parent = row.TextOrNull(first + 1),
+        Labels = LabelText.Read(row.TextOrNull(first + 2), name),
+        CreatedAt = Time(row.Integer(first + 3), name),
+        UpdatedAt = Time(row.Integer(first + 4), name),
+    };
+
+    private static TreeMeasure ReadMeasure(MetadataRows row, int first) =>
+        new(new SnapshotUsage(row.Integer(first), row.Integer(first + 1)), HasDeletions: row.Flag(2), row.Integer(first + 2));
 
     private static DateTimeOffset Time(long ticks, string snapshot) =>
         ticks >= 0 && ticks <= DateTimeOffset.MaxValue.Ticks

@@ -37,15 +37,11 @@ internal sealed class AdditionalStore : IDisposable
         return chain;
     });
 
-    public List<SnapshotRecord> List(long after, int count, string? parent) =>
+    public List<SnapshotRecord> List(string after, int count, string? parent) =>
         _metadata.Read(connection => SnapshotTable.List(connection, after, count, SnapshotKind.Committed, parent));
 
-    /// <summary>The name of a committed snapshot with a layer, which may lie over others or not; null where there is none.</summary>
-    public (TreeRecord Tree, TreeMeasure Measure)? FindByDiffId(string diffId, bool overParent) => _metadata.ReadConsistent(connection =>
-        TreeTable.FindByDiffId(connection, diffId, overParent) is { } found ? (found.Tree, TreeTable.MeasureOf(connection, found.Tree.Id)) : ((TreeRecord, TreeMeasure)?)null);
-
-    /// <summary>What was measured of a tree when it was committed.</summary>
-    public TreeMeasure MeasureOf(TreeRecord tree) => _metadata.Read(connection => TreeTable.MeasureOf(connection, tree.Id));
+    /// <summary>The tree of a layer, which may lie over others or not; null where there is none.</summary>
+    public CommittedTree? FindShared(string diffId, bool overParent) => _metadata.Read(connection => SnapshotTable.FindShared(connection, diffId, overParent));
 
     public void Dispose()
     {

@@ -66,22 +66,14 @@ public abstract partial class LocalSnapshotter
             }
             if (known is null)
             {
-                long tree = BorrowTree(connection, record.Tree!.Value, new TreeMeasure(record.Usage, record.Tree.Value.HasDeletions, record.Fingerprint));
-                SnapshotTable.TryInsert(connection, record.Info, below?.Id, tree, IdMappings.None, isBorrowed: true);
+                if (below is { } beneath)
+                    SnapshotTable.TryAddChild(connection, beneath);
+                SnapshotTable.TryInsertCommitted(connection, record.Info, new CommittedTree(record.Tree!.Value, record.Measure, null, Synced: true), isBorrowed: true);
                 known = SnapshotTable.FindRow(connection, name);
             }
             below = known;
         }
-        return below is { } top ? new KnownParent(top, SnapshotTable.Chain(connection, top.Id)) : null;
-    }
-
-    private static long BorrowTree(MetadataConnection connection, TreeRecord tree, TreeMeasure measure)
-    {
-        if (TreeTable.FindForeign(connection, tree.Place!, tree) is { } known)
-            return known;
-        long id = ReservationTable.Take(connection);
-        TreeTable.InsertForeign(connection, id, tree.Place!, tree, measure);
-        return id;
+        return below is { } top ? new KnownParent(top, SnapshotTable.Chain(connection, top.Name)) : null;
     }
 
     private IReadOnlyList<Mount> ViewInMemory(string key, string? parent, SnapshotOptions? options, IdMappings mappings, CancellationToken cancellationToken)
@@ -91,7 +83,7 @@ public abstract partial class LocalSnapshotter
             throw new ContainerdException(ErrorKind.PermissionDenied, $"Making the empty view '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only.") { Subject = key };
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
         IReadOnlyList<TreeRecord> chain = _metadata.ReadConsistent(connection =>
-            FindParentOfNew(connection, key, parent, borrowed, null)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));
+            FindParentOfNew(connection, key, parent, borrowed)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));
         DateTimeOffset now = _timeProvider.GetUtcNow();
         var info = new SnapshotInfo { Name = key, Kind = SnapshotKind.View, Parent = parent, Labels = Copy(options?.Labels), CreatedAt = now, UpdatedAt = now };
         var view = new MemoryView(info, _driver.Mounts(new TreeStack(_root.Path, SnapshotKind.View, null, chain, mappings)));

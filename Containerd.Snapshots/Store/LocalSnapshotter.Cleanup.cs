@@ -52,7 +52,7 @@ public abstract partial class LocalSnapshotter
                 SnapshotRecord? record = SnapshotTable.Find(connection, key);
                 if (record is null or { IsBorrowed: true })
                     throw MissingOrForeign("Removing", key, record is not null || isAdditional);
-                if (SnapshotTable.HasChildren(connection, record.Id))
+                if (record.HasChildren)
                 {
                     throw new ContainerdException(ErrorKind.FailedPrecondition, $"Removing snapshot '{Excerpt.Of(key)}': other snapshots are based on it; remove them first.") { Subject = key };
                 }
@@ -68,29 +68,23 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    /// <summary>Deletes a snapshot's row, and its tree's where it was the last to have it.</summary>
-    /// <returns>The tree whose directory is garbage now; null for none.</returns>
+    /// <summary>Deletes a snapshot's row.</summary>
+    /// <returns>The tree whose directory is garbage now, since it was the last to have it; null for none.</returns>
     private static TreeRecord? Forget(MetadataConnection connection, SnapshotRecord record)
     {
-        SnapshotTable.Delete(connection, record.Id);
-        // What was borrowed for it is given back: the store it belongs to may replace it now.
-        for (long? below = record.ParentId; below is { } id && SnapshotTable.FindIdleBorrowed(connection, id) is { } idle; below = idle.ParentId)
-        {
-            SnapshotTable.Delete(connection, id);
-            TreeTable.DeleteUnreferenced(connection, idle.TreeId);
-        }
-        return record.Tree is { } tree && TreeTable.DeleteUnreferenced(connection, tree.Id) && !tree.IsForeign ? tree : null;
+        SnapshotTable.Delete(connection, record.Info.Name, record.Info.Parent);
+        return record.Tree is { IsForeign: false } tree && (record.DiffId is null || !SnapshotTable.HasShared(connection, tree.Id)) ? tree : null;
     }
 
     private void TrashForgotten(TreeRecord tree)
     {
         try
         {
-            Trash(_places.Of(tree), tree.Directory);
+            Trash(_places.Of(tree), tree.Id);
         }
         catch (ContainerdException e)
         {
-            LogGarbageStays(tree.Place ?? _root.Path, tree.Directory, e.Message);
+            LogGarbageStays(tree.Place ?? _root.Path, tree.Id, e.Message);
         }
     }
 
@@ -167,12 +161,12 @@ public abstract partial class LocalSnapshotter
         List<(TreePlace Place, long Id)> garbage = _metadata.ReadConsistent(connection =>
         {
             long next = ReservationTable.NextId(connection);
-            Dictionary<string, long> rows = PlaceTable.ListOwn(connection).ToDictionary(place => place.Path, place => place.Id);
+            HashSet<(string?, long)> recorded = SnapshotTable.OwnTrees(connection);
             return directories.FindAll(tree =>
                 tree.Id < next
                 && !inProgress.Contains(tree.Id)
                 && !reservations.Exists(other => other.Owner != _owner!.Name && living.Contains(other.Owner) && tree.Id >= other.First && tree.Id < other.First + other.Count)
-                && !TreeTable.IsIn(connection, tree.Id, tree.Place == _places.Own ? null : rows.GetValueOrDefault(tree.Place.Path)));
+                && !recorded.Contains((tree.Place == _places.Own ? null : tree.Place.Path, tree.Id)));
         });
         Reached?.Invoke(StoreStep.GarbageFound);
         foreach ((TreePlace place, long id) in garbage)

@@ -23,7 +23,7 @@ public abstract partial class LocalSnapshotter
         CheckNotAdditional(name);
         options = options with { Labels = Copy(options.Labels) };
         // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
-        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.TryTake(key, out TreeRecord prepared) && prepared is { Place: null, Boot: null }
+        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.TryTake(key, out Prepared prepared) && prepared.Tree is { Place: null, Boot: null }
             && await OnPoolAsync(() => CommitPreparedAsync(name, key, options, prepared, cancellationToken), cancellationToken).ConfigureAwait(false) is { } committed)
         {
             return committed;
@@ -32,11 +32,23 @@ public abstract partial class LocalSnapshotter
     }
 
     /// <summary>Commits a tree that this object has prepared; null where that did not work, for whatever reason, which is found out by reading.</summary>
-    private async Task<SnapshotInfo?> CommitPreparedAsync(string name, string key, SnapshotCommitOptions options, TreeRecord prepared, CancellationToken cancellationToken)
+    private async Task<SnapshotInfo?> CommitPreparedAsync(string name, string key, SnapshotCommitOptions options, Prepared prepared, CancellationToken cancellationToken)
     {
         try
         {
-            return await SealAsync(new Sealing(name, key, options, null, prepared, null, IsGuess: true), prepared.Id, [], [], cancellationToken).ConfigureAwait(false);
+            TreeMeasure measure = Finish(prepared.Tree.Id, null, options.Progress, cancellationToken);
+            SnapshotInfo info = NewCommitted(name, prepared.Parent, options);
+            CommittedTree committed = Committed(prepared.Tree, measure, null);
+            await _metadata.WriteAsync(
+                connection =>
+                {
+                    Rename(connection, key, prepared.Tree.Id, info, committed);
+                    return true;
+                },
+                cancellationToken).ConfigureAwait(false);
+            Reached?.Invoke(StoreStep.CommitRecorded);
+            Close(prepared.Tree.Id);
+            return info;
         }
         catch (ContainerdException)
         {
@@ -73,38 +85,38 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
 
         // The long work, outside any transaction (S-24) and before the name appears (L-12).
-        (SnapshotRow active, TreeRecord tree, List<TreeRecord> chain, TreeRecord? earlier) = _metadata.ReadToWrite(connection =>
+        (bool isRebased, TreeRecord tree, List<TreeRecord> chain, CommittedTree? earlier) = _metadata.ReadToWrite(connection =>
         {
-            (SnapshotRow row, Parent? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+            (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
             // Whose trees are stacked needs to see what is beneath only to be fitted onto it.
-            bool needsChain = !_driver.Stacks || row.ParentId is null;
-            List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below.Value.Id) : borrowed.ConvertAll(one => one.Tree!.Value);
-            return (row, TreeTable.Find(connection, row.TreeId!.Value)!.Value, beneath, FindShared(connection, sharedAs, row, below is not null || borrowed.Count > 0));
+            bool needsChain = !_driver.Stacks || record.Info.Parent is null;
+            List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below) : borrowed.ConvertAll(one => one.Tree!.Value);
+            return (options.Parent is not null && record.Info.Parent is null, record.Tree!.Value, beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
         });
         CheckBoot(key, tree);
-        if (options.Parent is not null && active.ParentId is null)
+        if (isRebased)
         {
             _driver.Rebase(FilesOf(tree), chain.ConvertAll(FilesOf), cancellationToken);
             Reached?.Invoke(StoreStep.TreeRebased);
         }
-        if (earlier is { } shared && !Directory.Exists(FilesOf(shared)))
-            LogSharedTreeLost(_root.Path, shared.Id, options.DiffId!.Value);
+        if (earlier is { } shared && !Directory.Exists(FilesOf(shared.Tree)))
+            LogSharedTreeLost(_root.Path, shared.Tree.Id, options.DiffId!.Value);
         else
             earlier = null;
 
         TreePlace place = _places.Of(tree);
-        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Id, IsGuess: false);
+        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Tree.Id);
         if (place == _places.Own)
-            return (await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
+            return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
 
         // Written in another place: it becomes a tree of its own where the layers are, so that clean-up knows whose it is until the metadata does.
         long home = await BeginTreeAsync(_places.Own, cancellationToken).ConfigureAwait(false);
         try
         {
-            new FileTreeCopier().Copy(place.FilesOf(tree.Directory), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
+            new FileTreeCopier().Copy(place.FilesOf(tree.Id), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMoved);
-            SnapshotInfo info = (await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false))!;
-            Trash(place, tree.Directory);
+            SnapshotInfo info = await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false);
+            Trash(place, tree.Id);
             _cleaner?.Wake();
             return info;
         }
@@ -119,7 +131,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost, bool IsGuess);
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost);
 
     /// <summary>Flushes, measures and records.</summary>
     /// <param name="sealing">What is committed.</param>
@@ -127,62 +139,35 @@ public abstract partial class LocalSnapshotter
     /// <param name="chain">The trees beneath.</param>
     /// <param name="borrowed">The parent's chain, where another store has it.</param>
     /// <param name="cancellationToken">Stops before the change is made.</param>
-    /// <returns>The committed snapshot; null where the tree was a guess, and is another.</returns>
-    private async Task<SnapshotInfo?> SealAsync(
+    private async Task<SnapshotInfo> SealAsync(
         Sealing sealing, long home, List<TreeRecord> chain, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
     {
-        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost, bool isGuess) = sealing;
-        if (_flushes)
-            _places.Own.Flush(home);
-        Reached?.Invoke(StoreStep.TreeFlushed);
-        TreeMeasure measure = _driver.Measure(_places.Own.FilesOf(home), chain.Count > 0 ? FilesOf(chain[0]) : null, options.Progress, cancellationToken);
-        Reached?.Invoke(StoreStep.TreeMeasured);
-
-        DateTimeOffset now = _timeProvider.GetUtcNow();
-        (SnapshotInfo? info, bool isReplaced) = await _metadata.WriteAsync<(SnapshotInfo?, bool)>(
+        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost) = sealing;
+        TreeMeasure measure = Finish(home, chain.Count > 0 ? chain[0] : null, options.Progress, cancellationToken);
+        (SnapshotInfo info, bool isReplaced) = await _metadata.WriteAsync(
             connection =>
             {
-                (SnapshotRow row, Parent? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
-                if (below is null && Borrow(connection, borrowed) is { } lent)
-                    below = new Parent(lent.Row.Id, options.Parent!);
-                if (row.TreeId != tree.Id)
-                {
-                    if (isGuess)
-                        return (null, false);
-                    // Removed and prepared again meanwhile: what was measured is another tree.
+                (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+                // Removed and prepared again meanwhile: what was measured is another tree.
+                if (record.Tree != tree)
                     throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
-                }
-                if (lost is { } shared)
-                    TreeTable.StopSharing(connection, shared);
+                if (below is null)
+                    below = Borrow(connection, borrowed)?.Row.Name;
+                if (below is not null && record.Info.Parent is null)
+                    SnapshotTable.TryAddChild(connection, SnapshotTable.FindRow(connection, below)!.Value);
+                if (lost is { } gone)
+                    SnapshotTable.StopSharing(connection, gone);
 
-                long kept = FindShared(connection, sharedAs, row, below is not null)?.Id ?? home;
-                var committed = new SnapshotInfo
-                {
-                    Name = name,
-                    Kind = SnapshotKind.Committed,
-                    Parent = below?.Name,
-                    Labels = options.Labels,
-                    CreatedAt = now,
-                    UpdatedAt = now,
-                };
-                if (kept == home && home != tree.Id)
-                    TreeTable.Insert(connection, home, null, tree.KeepsDeletions, null);
-                SnapshotTable.Commit(connection, row, committed, below?.Id, kept);
-                if (kept == home)
-                {
-                    // Of its own kind another may be shared that did not fit here.
-                    bool isFirst = sharedAs is not null && !TreeTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
-                    TreeTable.Seal(connection, kept, measure, isFirst ? sharedAs : null, _flushes);
-                }
-                else if (_flushes)
-                    TreeTable.MarkSynced(connection, kept); // the flush was of the whole file system
-                if (kept != tree.Id)
-                    TreeTable.DeleteUnreferenced(connection, tree.Id);
-                return (committed, kept != home);
+                CommittedTree? shared = FindShared(connection, sharedAs, record, below is not null);
+                // Of its own kind another may be shared that did not fit here.
+                bool isFirst = sharedAs is not null && !SnapshotTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
+                SnapshotInfo committed = NewCommitted(name, below, options);
+                Rename(connection, key, tree.Id, committed, shared ?? Committed(tree with { Id = home }, measure, isFirst ? sharedAs : null));
+                if (shared is { Synced: false } unflushed && _flushes)
+                    SnapshotTable.MarkSynced(connection, unflushed.Tree.Id); // the flush was of the whole file system
+                return (committed, shared is not null);
             },
             cancellationToken).ConfigureAwait(false);
-        if (info is null)
-            return null;
         Reached?.Invoke(StoreStep.CommitRecorded);
         if (isReplaced)
         {
@@ -193,6 +178,35 @@ public abstract partial class LocalSnapshotter
         else
             Close(home);
         return info;
+    }
+
+    // Another row, since a row lies where its name leads; SQLite would need a table of its own to change that in place.
+    private void Rename(MetadataConnection connection, string key, long tree, SnapshotInfo info, in CommittedTree committed)
+    {
+        if (!SnapshotTable.TryTakeActive(connection, key, tree))
+            throw Missing("active snapshot", key);
+        if (!SnapshotTable.TryInsertCommitted(connection, info, committed))
+            throw Taken(info.Name);
+    }
+
+    /// <summary>Flushes and measures a tree in the store's own directory.</summary>
+    private TreeMeasure Finish(long home, TreeRecord? beneath, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (_flushes)
+            _places.Own.Flush(home);
+        Reached?.Invoke(StoreStep.TreeFlushed);
+        TreeMeasure measure = _driver.Measure(_places.Own.FilesOf(home), beneath is { } parent ? FilesOf(parent) : null, progress, cancellationToken);
+        Reached?.Invoke(StoreStep.TreeMeasured);
+        return measure;
+    }
+
+    private CommittedTree Committed(TreeRecord tree, TreeMeasure measure, string? diffId) =>
+        new(tree with { Place = null, HasDeletions = measure.HasDeletions, Boot = null }, measure, diffId, _flushes);
+
+    private SnapshotInfo NewCommitted(string name, string? parent, SnapshotCommitOptions options)
+    {
+        DateTimeOffset now = _timeProvider.GetUtcNow();
+        return new SnapshotInfo { Name = name, Kind = SnapshotKind.Committed, Parent = parent, Labels = options.Labels, CreatedAt = now, UpdatedAt = now };
     }
 
     // It is committed whatever this does: nothing that uses the store writes to it.
@@ -213,17 +227,17 @@ public abstract partial class LocalSnapshotter
     {
         string layer = diffId.ToString();
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
-        (TreeRecord Tree, bool Synced)? found = _metadata.ReadToWrite(connection =>
+        CommittedTree? found = _metadata.ReadToWrite(connection =>
         {
-            FindParentOfNew(connection, name, parent, borrowed, null);
-            return TreeTable.FindByDiffId(connection, layer, overParent: parent is not null);
+            FindParentOfNew(connection, name, parent, borrowed);
+            return SnapshotTable.FindShared(connection, layer, overParent: parent is not null);
         });
         if (found is { } own && !Directory.Exists(FilesOf(own.Tree)))
         {
             LogSharedTreeLost(_root.Path, own.Tree.Id, diffId);
             return null;
         }
-        (TreeRecord Tree, TreeMeasure Measure)? foreign = found is null ? FindForeignTree(layer, parent is not null) : null;
+        CommittedTree? foreign = found is null ? FindForeignTree(layer, parent is not null) : null;
         if (found is null && foreign is null)
             return null;
         bool flushes = _flushes && found is { Synced: false };
@@ -234,18 +248,16 @@ public abstract partial class LocalSnapshotter
         SnapshotInfo? adopted = await _metadata.WriteAsync(
             connection =>
             {
-                KnownParent? below = FindParentOfNew(connection, name, parent, borrowed, null) ?? Borrow(connection, borrowed);
-                long tree;
-                if (foreign is { } lent)
-                    tree = BorrowTree(connection, lent.Tree, lent.Measure);
-                else if (TreeTable.FindByDiffId(connection, layer, overParent: parent is not null)?.Tree.Id == found!.Value.Tree.Id)
-                    tree = found.Value.Tree.Id;
-                else
+                CommittedTree? tree = foreign ?? SnapshotTable.FindShared(connection, layer, overParent: parent is not null);
+                if (tree is null || (foreign is null && tree.Value.Tree.Id != found!.Value.Tree.Id))
                     return null; // the last chain that had it was removed meanwhile
-                if (flushes)
-                    TreeTable.MarkSynced(connection, tree);
+                KnownParent? below = FindParentOfNew(connection, name, parent, borrowed) ?? Borrow(connection, borrowed);
+                if (below is not null)
+                    SnapshotTable.TryAddChild(connection, below.Row);
                 var info = new SnapshotInfo { Name = name, Kind = SnapshotKind.Committed, Parent = parent, Labels = labels, CreatedAt = now, UpdatedAt = now };
-                SnapshotTable.TryInsert(connection, info, below?.Row.Id, tree, IdMappings.None, isBorrowed: false);
+                SnapshotTable.TryInsertCommitted(connection, info, tree.Value);
+                if (flushes)
+                    SnapshotTable.MarkSynced(connection, tree.Value.Tree.Id);
                 return info;
             },
             cancellationToken).ConfigureAwait(false);
@@ -254,42 +266,42 @@ public abstract partial class LocalSnapshotter
         return adopted;
     }
 
-    private (TreeRecord Tree, TreeMeasure Measure)? FindForeignTree(string layer, bool overParent)
+    private CommittedTree? FindForeignTree(string layer, bool overParent)
     {
         if (!_driver.Stacks)
             return null;
         foreach (AdditionalStore store in _additional)
         {
-            if (store.FindByDiffId(layer, overParent) is not { } found)
+            if (store.FindShared(layer, overParent) is not { } found)
                 continue;
             TreeRecord tree = found.Tree with { Place = found.Tree.Place ?? store.Path, IsForeign = true };
             if (Directory.Exists(FilesOf(tree)))
-                return (tree, found.Measure);
+                return new CommittedTree(tree, found.Measure, null, Synced: true); // that store shares it, as long as it has it
         }
         return null;
     }
 
     /// <summary>The tree that is kept for a layer already, and can take the place of this snapshot's own; null where there is none.</summary>
-    private static TreeRecord? FindShared(MetadataConnection connection, string? sharedAs, SnapshotRow active, bool overParent) =>
-        sharedAs is not null && TreeTable.FindByDiffId(connection, sharedAs, overParent) is { } found && found.Tree.Id != active.TreeId ? found.Tree : null;
+    private static CommittedTree? FindShared(MetadataConnection connection, string? sharedAs, SnapshotRecord active, bool overParent) =>
+        sharedAs is not null && SnapshotTable.FindShared(connection, sharedAs, overParent) is { } found && found.Tree.Id != active.Tree!.Value.Id ? found : null;
 
     /// <summary>The active snapshot to commit, and its parent, null where it has none or is to be borrowed; throws where it cannot be, in the order of S-3.</summary>
-    private (SnapshotRow Active, Parent? Below) FindForCommit(
+    private (SnapshotRecord Active, string? Below) FindForCommit(
         MetadataConnection connection, string name, string key, string? parent, List<SnapshotRecord> borrowed)
     {
         if (SnapshotTable.Exists(connection, name))
             throw Taken(name);
-        SnapshotRow active = SnapshotTable.FindRow(connection, key) ?? throw Missing("active snapshot", key);
+        SnapshotRecord active = SnapshotTable.Find(connection, key) ?? throw Missing("active snapshot", key);
         if (active.Kind != SnapshotKind.Active)
         {
             throw new ContainerdException(ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}': it is {Describe(active.Kind)}, not active.") { Subject = key };
         }
-        if (parent is null || parent == active.Parent)
-            return (active, active.ParentId is { } id ? new Parent(id, active.Parent!) : null); // the database lets no parent vanish
-        if (active.Parent is not null)
+        if (parent is null || parent == active.Info.Parent)
+            return (active, active.Info.Parent); // nothing vanishes that others are based on
+        if (active.Info.Parent is { } other)
         {
             throw new ContainerdException(
-                ErrorKind.InvalidArgument, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared on '{Excerpt.Of(active.Parent)}'.")
+                ErrorKind.InvalidArgument, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': it was prepared on '{Excerpt.Of(other)}'.")
             { Subject = key };
         }
         if (!Capabilities.HasFlag(SnapshotterCapabilities.Rebase))
@@ -308,10 +320,8 @@ public abstract partial class LocalSnapshotter
                 ErrorKind.FailedPrecondition, $"Committing snapshot '{Excerpt.Of(key)}' on '{Excerpt.Of(parent)}': that is {Describe(below.Value.Kind)}, not committed.")
             { Subject = parent };
         }
-        return (active, below is { } found ? new Parent(found.Id, parent) : null);
+        return (active, below is null ? null : parent);
     }
-
-    private readonly record struct Parent(long Id, string Name);
 
     private static void CheckBoot(string key, TreeRecord tree)
     {

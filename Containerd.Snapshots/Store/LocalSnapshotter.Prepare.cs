@@ -5,7 +5,7 @@ namespace Containerd.Snapshots;
 public abstract partial class LocalSnapshotter
 {
     private readonly RecentSnapshots<KnownParent> _parents = new();
-    private readonly RecentSnapshots<TreeRecord> _prepared = new();
+    private readonly RecentSnapshots<Prepared> _prepared = new();
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Mount>> PrepareAsync(
@@ -56,7 +56,7 @@ public abstract partial class LocalSnapshotter
             // What cannot succeed is told before a directory is made, unless the parent is known; the transaction looks in any case.
             KnownParent? known = FindKnown(creation.Parent);
             if (known is null)
-                known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, null));
+                known = _metadata.ReadToWrite(connection => FindParentOfNew(connection, creation.Key, creation.Parent, borrowed));
             IReadOnlyList<Mount>? mounts = null;
             try
             {
@@ -87,7 +87,7 @@ public abstract partial class LocalSnapshotter
             _driver.Make(place, id, new NewTree(parentTree is { } beneath ? FilesOf(beneath) : null, creation.Kind == SnapshotKind.Active, creation.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMade);
             var tree = new TreeRecord(
-                id, isApart ? place.Path : null, IsForeign: false, id, KeepsDeletions: creation.Parent is not null || creation.IsLayer, HasDeletions: true, _driver.IsVolatile ? BootId : null);
+                id, isApart ? place.Path : null, IsForeign: false, KeepsDeletions: creation.Parent is not null || creation.IsLayer, HasDeletions: true, _driver.IsVolatile ? BootId : null);
             IReadOnlyList<Mount>? mounts = await RecordAsync(creation, borrowed, known, tree, cancellationToken).ConfigureAwait(false);
             isUsed = mounts is not null;
             return mounts;
@@ -128,7 +128,7 @@ public abstract partial class LocalSnapshotter
     {
         try
         {
-            if (!_metadata.Read(connection => TreeTable.Exists(connection, id)))
+            if (!_metadata.Read(connection => SnapshotTable.HasTree(connection, id)))
                 place.Discard(id, _driver);
         }
         catch (Exception e) when (e is ContainerdException or ObjectDisposedException)
@@ -146,12 +146,17 @@ public abstract partial class LocalSnapshotter
         (bool isStale, KnownParent? below) = await _metadata.WriteAsync(
             connection =>
             {
-                KnownParent? found = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed, known) ?? Borrow(connection, borrowed);
-                if (tree is not null && known is not null && found != known)
-                    return (true, null);
-                if (tree is { } made)
-                    TreeTable.Insert(connection, made.Id, made.Place is null ? null : _places.Writable!.Value.Row, made.KeepsDeletions, made.Boot);
-                return SnapshotTable.TryInsert(connection, info, found?.Row.Id, tree?.Id, creation.Mappings, isBorrowed: false) ? (false, found) : throw Taken(creation.Key);
+                KnownParent? found = known is not null && SnapshotTable.TryAddChild(connection, known.Row) ? known : null;
+                if (found is null)
+                {
+                    if (known is not null && tree is not null)
+                        return (true, null);
+                    found = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed) ?? Borrow(connection, borrowed);
+                    if (found is not null)
+                        SnapshotTable.TryAddChild(connection, found.Row);
+                }
+                long? place = tree?.Place is null ? null : _places.Writable!.Value.Row;
+                return SnapshotTable.TryInsert(connection, info, tree, place, creation.Mappings) ? (false, found) : throw Taken(creation.Key);
             },
             cancellationToken).ConfigureAwait(false);
         if (isStale)
@@ -160,7 +165,7 @@ public abstract partial class LocalSnapshotter
         if (below is not null)
             _parents.Add(creation.Parent!, below);
         if (tree is { } own && creation.Kind == SnapshotKind.Active)
-            _prepared.Add(creation.Key, own);
+            _prepared.Add(creation.Key, new Prepared(own, creation.Parent));
         return _driver.Mounts(new TreeStack(_root.Path, creation.Kind, tree, below?.Trees ?? [], creation.Mappings));
     }
 
@@ -169,8 +174,7 @@ public abstract partial class LocalSnapshotter
     /// <param name="key">The key or name of the new snapshot.</param>
     /// <param name="parent">The parent's name.</param>
     /// <param name="borrowed">The parent's chain, where another store has it.</param>
-    /// <param name="known">What may be known of the parent; given back where it still holds.</param>
-    private KnownParent? FindParentOfNew(MetadataConnection connection, string key, string? parent, List<SnapshotRecord> borrowed, KnownParent? known)
+    private KnownParent? FindParentOfNew(MetadataConnection connection, string key, string? parent, List<SnapshotRecord> borrowed)
     {
         KnownParent? below = null;
         if (parent is not null)
@@ -185,10 +189,9 @@ public abstract partial class LocalSnapshotter
                 { Subject = parent };
             }
             if (row is { } found)
-                below = known?.Row == found ? known : new KnownParent(found, SnapshotTable.Chain(connection, found.Id));
+                below = new KnownParent(found, SnapshotTable.Chain(connection, found.Name));
         }
-        // Of a known parent the new row itself tells whether the name is free.
-        return known is null && SnapshotTable.Exists(connection, key) ? throw Taken(key) : below;
+        return SnapshotTable.Exists(connection, key) ? throw Taken(key) : below;
     }
 
     private void CheckCapability(string key, SnapshotterCapabilities needed, string what)
@@ -197,10 +200,13 @@ public abstract partial class LocalSnapshotter
             throw new ContainerdException(ErrorKind.NotSupported, $"Preparing snapshot '{Excerpt.Of(key)}': this snapshotter cannot {what} (capability {needed}).") { Subject = key };
     }
 
-    private string FilesOf(TreeRecord tree) => TreePlace.FilesOf(tree.Place ?? _root.Path, tree.Directory);
+    private string FilesOf(TreeRecord tree) => TreePlace.FilesOf(tree.Place ?? _root.Path, tree.Id);
 
     private static FrozenDictionary<string, string> Copy(IReadOnlyDictionary<string, string>? labels) =>
         labels is null or { Count: 0 } ? FrozenDictionary<string, string>.Empty : labels.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>An active snapshot that this object has made.</summary>
+    private readonly record struct Prepared(TreeRecord Tree, string? Parent);
 
     private sealed record Creation(
         SnapshotKind Kind, string Key, string? Parent, FrozenDictionary<string, string> Labels, IdMappings Mappings, bool IsLayer, IProgress<SnapshotProgress>? Progress);

@@ -20,7 +20,7 @@ public abstract partial class LocalSnapshotter
                 (SnapshotRecord? record, List<TreeRecord> parents) = _metadata.ReadConsistent(connection =>
                 {
                     SnapshotRecord? found = SnapshotTable.Find(connection, key);
-                    return (found, found is { ParentId: { } parent, Kind: not SnapshotKind.Committed } ? SnapshotTable.Chain(connection, parent) : []);
+                    return (found, found is { Info.Parent: { } parent, Kind: not SnapshotKind.Committed } ? SnapshotTable.Chain(connection, parent) : []);
                 });
                 record ??= FindAdditional(key) ?? throw Missing("snapshot", key);
                 if (record.Kind == SnapshotKind.Committed)
@@ -31,7 +31,7 @@ public abstract partial class LocalSnapshotter
                 {
                     CheckBoot(key, tree);
                     if (!_isReadOnly)
-                        _driver.Revive(tree.Place ?? _root.Path, tree.Directory);
+                        _driver.Revive(tree.Place ?? _root.Path, tree.Id);
                 }
                 return _driver.Mounts(new TreeStack(_root.Path, record.Kind, record.Tree, parents, record.Mappings));
             },
@@ -64,7 +64,7 @@ public abstract partial class LocalSnapshotter
                         if (record is null or { IsBorrowed: true })
                             throw MissingOrForeign("Labelling", key, record is not null || isAdditional);
                         SnapshotInfo updated = record.Info with { Labels = labels.ApplyTo(record.Info.Labels), UpdatedAt = now };
-                        SnapshotTable.SetLabels(connection, record.Id, updated);
+                        SnapshotTable.SetLabels(connection, updated);
                         return updated;
                     },
                     cancellationToken);
@@ -87,7 +87,7 @@ public abstract partial class LocalSnapshotter
         SnapshotRecord snapshot = found ?? FindAdditional(key) ?? throw Missing("snapshot", key);
         return snapshot switch
         {
-            { Kind: SnapshotKind.Committed } => snapshot.Usage,
+            { Kind: SnapshotKind.Committed } => snapshot.Measure.Usage,
             { Kind: SnapshotKind.Active, Tree: { } tree } => await Task.Run(
                 () => _driver.Measure(FilesOf(tree), parent is { } below ? FilesOf(below) : null, null, cancellationToken).Usage, cancellationToken).ConfigureAwait(false),
             _ => default,
@@ -98,18 +98,18 @@ public abstract partial class LocalSnapshotter
     public async IAsyncEnumerable<SnapshotInfo> ListAsync(
         SnapshotFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        long last = 0;
+        string last = "";
         List<SnapshotRecord> batch;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
             // No transaction is open while the caller works: it may change what it is listing.
-            long after = last;
+            string after = last;
             batch = await Inline(
                 () => _metadata.Read(connection => SnapshotTable.List(connection, after, ListBatch, filter?.Kind, filter?.Parent)), cancellationToken).ConfigureAwait(false);
             foreach (SnapshotRecord record in batch)
             {
-                last = record.Id;
+                last = record.Info.Name;
                 if (filter is null || filter.Matches(record.Info))
                     yield return record.Info;
             }
@@ -128,16 +128,15 @@ public abstract partial class LocalSnapshotter
     {
         for (int i = 0; i < _additional.Count; i++)
         {
-            long last = 0;
+            string last = "";
             List<SnapshotRecord> batch;
             do
             {
                 batch = _additional[i].List(last, ListBatch, filter?.Parent);
                 foreach (SnapshotRecord record in batch)
                 {
-                    last = record.Id;
-                    string name = record.Info.Name;
-                    if (FindRecord(name) is null && !_additional.Take(i).Any(store => store.Find(name) is not null))
+                    last = record.Info.Name;
+                    if (FindRecord(last) is null && !_additional.Take(i).Any(store => store.Find(record.Info.Name) is not null))
                         yield return record.Info;
                 }
             }

@@ -8,7 +8,7 @@ namespace Containerd.Snapshots;
 /// <param name="Mappings">Whose IDs the mounts show.</param>
 internal sealed record TreeStack(string Root, SnapshotKind Kind, TreeRecord? Own, IReadOnlyList<TreeRecord> Parents, IdMappings Mappings)
 {
-    public string FilesOf(TreeRecord tree) => TreePlace.FilesOf(tree.Place ?? Root, tree.Directory);
+    public string FilesOf(TreeRecord tree) => TreePlace.FilesOf(tree.Place ?? Root, tree.Id);
 
-    public string WorkOf(TreeRecord tree) => TreePlace.WorkOf(tree.Place ?? Root, tree.Directory);
+    public string WorkOf(TreeRecord tree) => TreePlace.WorkOf(tree.Place ?? Root, tree.Id);
 }

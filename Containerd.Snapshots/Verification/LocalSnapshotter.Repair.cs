@@ -75,25 +75,25 @@ public abstract partial class LocalSnapshotter
         if (damaged?.Tree is not { } tree || FilesOf(tree) != defect.Path)
             return (names, garbage, false); // removed with one beneath, or by somebody who has made it anew perhaps
         if (damaged.Kind == SnapshotKind.Committed)
-            TreeTable.StopSharing(connection, tree.Id);
+            SnapshotTable.StopSharing(connection, tree.Id);
 
-        var kept = new HashSet<long>();
+        var kept = new HashSet<string>(StringComparer.Ordinal);
         List<SnapshotRecord> affected = SnapshotTable.WithDescendants(connection, damaged);
         for (int i = affected.Count - 1; i >= 0; i--)
         {
             SnapshotRecord record = affected[i];
-            bool isWork = record.Kind == SnapshotKind.Active && !(record.Id == damaged.Id && defect.Kind == SnapshotDefectKind.MissingTree);
-            if (kept.Contains(record.Id) || (isWork && !removeActive))
+            bool isWork = record.Kind == SnapshotKind.Active && !(record == damaged && defect.Kind == SnapshotDefectKind.MissingTree);
+            if (kept.Contains(record.Info.Name) || (isWork && !removeActive))
             {
-                if (record.ParentId is { } parent)
+                if (record.Info.Parent is { } parent)
                     kept.Add(parent);
-                kept.Add(record.Id);
+                kept.Add(record.Info.Name);
                 continue;
             }
             names.Add(record.Info.Name);
             if (Forget(connection, record) is { } forgotten)
                 garbage.Add(forgotten);
         }
-        return (names, garbage, kept.Contains(damaged.Id));
+        return (names, garbage, kept.Contains(name));
     }
 }

@@ -22,18 +22,20 @@ public abstract partial class LocalSnapshotter
         var defects = new ConcurrentBag<SnapshotDefect>();
         foreach (string problem in _metadata.Read(connection => connection.QueryTexts("PRAGMA quick_check")).Where(text => text != "ok"))
             defects.Add(new SnapshotDefect(SnapshotDefectKind.DamagedMetadata, null, _root.MetadataFile, $"SQLite finds: {Excerpt.Of(problem)}."));
+        foreach (string problem in _metadata.ReadConsistent(SnapshotTable.Contradictions))
+            defects.Add(new SnapshotDefect(SnapshotDefectKind.DamagedMetadata, null, _root.MetadataFile, $"Its rows contradict each other: {problem}."));
 
         List<SnapshotRecord> snapshots = ListTrees();
-        ILookup<long, SnapshotRecord> trees = snapshots.ToLookup(record => record.Tree!.Value.Id);
+        ILookup<string, SnapshotRecord> trees = snapshots.ToLookup(record => FilesOf(record.Tree!.Value), StringComparer.Ordinal);
         int done = 0;
         ForEachAtOnce(
             trees,
             Environment.ProcessorCount,
             users =>
             {
-                if (Check(users.First(), cancellationToken) is { } found && IsStillRecorded(users.Key))
+                if (Check(users.First(), cancellationToken) is { } found)
                 {
-                    foreach (SnapshotRecord user in users)
+                    foreach (SnapshotRecord user in users.Where(IsStillRecorded))
                         defects.Add(found with { Snapshot = user.Info.Name });
                 }
                 progress?.Report(new SnapshotProgress(SnapshotWork.Checking, Interlocked.Increment(ref done), trees.Count));
@@ -50,7 +52,7 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> batch;
         do
         {
-            long last = snapshots.Count == 0 ? 0 : snapshots[^1].Id;
+            string last = snapshots.Count == 0 ? "" : snapshots[^1].Info.Name;
             batch = _metadata.Read(connection => SnapshotTable.List(connection, last, ListBatch, null, null));
             snapshots.AddRange(batch);
         }
@@ -60,7 +62,7 @@ public abstract partial class LocalSnapshotter
     }
 
     // What was removed while it was looked at is no defect.
-    private bool IsStillRecorded(long tree) => _metadata.Read(connection => TreeTable.Exists(connection, tree));
+    private bool IsStillRecorded(SnapshotRecord record) => FindRecord(record.Info.Name) is { } now && now.Kind == record.Kind && now.Tree == record.Tree;
 
     private SnapshotDefect? Check(SnapshotRecord record, CancellationToken cancellationToken)
     {
@@ -73,7 +75,7 @@ public abstract partial class LocalSnapshotter
         if (record.Kind != SnapshotKind.Committed)
             return null;
 
-        TreeMeasure recorded = _metadata.Read(connection => TreeTable.MeasureOf(connection, tree.Id));
+        TreeMeasure recorded = record.Measure;
         TreeMeasure found;
         try
         {

@@ -15,6 +15,6 @@ public enum SnapshotDefectKind
     /// <summary>Something lies among the trees that no snapshotter has made. It is nobody's, and never deleted unasked.</summary>
     ForeignEntry,
 
-    /// <summary>The database is damaged, though it can be opened.</summary>
+    /// <summary>The database is damaged, though it can be opened: SQLite says so, or its rows contradict each other. Only <see cref="StoreRecovery"/> mends it.</summary>
     DamagedMetadata,
 }

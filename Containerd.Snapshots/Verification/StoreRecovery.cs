@@ -55,7 +55,6 @@ public static class StoreRecovery
         List<string> saved;
         using (MetadataConnection target = MetadataConnection.Open(fresh, 0, Durability.Full))
         {
-            MetadataSchema.Migrate(target, isNew: true);
             saved = MetadataSalvage.Copy(database, target, nextTree);
             target.ExecuteScript("PRAGMA wal_checkpoint(TRUNCATE)");
         }
@@ -68,7 +67,7 @@ public static class StoreRecovery
     private static List<string> NamesIn(string recovered)
     {
         using MetadataConnection connection = MetadataConnection.OpenImmutable(recovered);
-        return connection.QueryTexts("SELECT name FROM snapshot ORDER BY id");
+        return connection.QueryTexts("SELECT name FROM snapshot");
     }
 
     // Whole, with its log, and before the new one takes its name, which otherwise would take the log for its own. In between there is no database, which is

@@ -24,8 +24,8 @@ public class VolatileOverlayTests : StoreContentTest
         await snapshotter.CommitAsync("layer", "work");
         using (MetadataConnection connection = OpenDatabase())
         {
-            Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM tree WHERE boot IS NULL AND synced = 1"), Is.EqualTo(2));
-            connection.Execute("UPDATE tree SET boot = 'another' WHERE boot IS NOT NULL");
+            Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot WHERE boot IS NULL AND synced = 1"), Is.EqualTo(2));
+            connection.Execute("UPDATE snapshot SET boot = 'another' WHERE boot IS NOT NULL");
         }
         Assert.That(Shown(await snapshotter.PrepareAsync("next", "layer")), Is.EqualTo(new[] { "base", "file" }));
         Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
@@ -41,7 +41,7 @@ public class VolatileOverlayTests : StoreContentTest
             await before.PrepareAsync("empty");
         }
         using (MetadataConnection connection = OpenDatabase())
-            Assert.That(connection.Execute("UPDATE tree SET boot = 'the boot before' WHERE boot IS NOT NULL"), Is.EqualTo(2));
+            Assert.That(connection.Execute("UPDATE snapshot SET boot = 'the boot before' WHERE boot IS NOT NULL"), Is.EqualTo(2));
 
         await using var snapshotter = isStillVolatile ? await OpenAsync() : new OverlaySnapshotter(Plain(Root));
         foreach (Func<Task> use in (Func<Task>[])[() => snapshotter.MountsAsync("work"), () => snapshotter.CommitAsync("layer", "work"), () => snapshotter.MountsAsync("empty")])

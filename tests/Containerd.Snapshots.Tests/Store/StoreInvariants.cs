@@ -11,7 +11,7 @@ internal static class StoreInvariants
         {
             Assert.That(connection.QueryText("PRAGMA integrity_check"), Is.EqualTo("ok"));
             Assert.That(connection.QueryText("PRAGMA foreign_key_check"), Is.Null);
-            Assert.That(connection.QueryText("SELECT id FROM tree WHERE NOT EXISTS (SELECT 1 FROM snapshot WHERE tree = tree.id)"), Is.Null, "a tree without a snapshot");
+            Assert.That(SnapshotTable.Contradictions(connection), Is.Empty);
         }
         Assert.That(GarbageOf(snapshotter), Is.Empty);
         var mounter = new LinuxMounter();
@@ -27,7 +27,7 @@ internal static class StoreInvariants
     {
         using MetadataConnection connection = MetadataConnection.Open(Path.Join(snapshotter.Root, "metadata.db"), 5000, Durability.Relaxed);
         var expected = new HashSet<string>();
-        using (MetadataRows row = connection.Query("SELECT coalesce(l.path, ?1), coalesce(t.directory, t.id) FROM tree t LEFT JOIN place l ON l.id = t.place", snapshotter.Root))
+        using (MetadataRows row = connection.Query("SELECT coalesce(l.path, ?1), s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL", snapshotter.Root))
         {
             while (row.Read())
                 expected.Add(Path.Join(row.Text(0), "layers", row.Text(1)));

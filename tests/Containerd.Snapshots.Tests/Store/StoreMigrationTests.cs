@@ -9,7 +9,7 @@ public class StoreMigrationTests : StoreContentTest
     public void MakeOldStore() => FormatOneStore.Make(Root);
 
     [Test]
-    public async Task A_store_of_the_version_before_has_everything_it_had()
+    public async Task A_store_of_format_1_has_everything_it_had()
     {
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That((await ListAsync(snapshotter)).Select(info => (info.Name, info.Kind, info.Parent)), Is.EquivalentTo(new[]
@@ -28,12 +28,12 @@ public class StoreMigrationTests : StoreContentTest
         Assert.That(first.Labels, Is.EquivalentTo(new Dictionary<string, string> { ["kept"] = "yes", ["é"] = "ü" }));
         Assert.That(first.CreatedAt.UtcTicks, Is.EqualTo(639310455767848532));
         Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(new SnapshotUsage(2, 8192)));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":2"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":3"));
         Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
     }
 
     [Test]
-    public async Task Mounts_of_a_store_of_the_version_before_show_what_they_did()
+    public async Task Mounts_of_a_store_of_format_1_show_what_they_did()
     {
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "shared" }), "the deletion is one");
@@ -44,7 +44,7 @@ public class StoreMigrationTests : StoreContentTest
     }
 
     [Test]
-    public async Task Work_goes_on_in_a_store_of_the_version_before()
+    public async Task Work_goes_on_in_a_store_of_format_1()
     {
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.MountsAsync("active")), "new"), "new");
@@ -60,7 +60,7 @@ public class StoreMigrationTests : StoreContentTest
     }
 
     [Test]
-    public async Task Layers_of_the_version_before_are_shared_where_they_can_be()
+    public async Task Layers_of_format_1_are_shared_where_they_can_be()
     {
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That(await snapshotter.AdoptAsync("third", "other", Digest.Parse(FormatOneStore.LayerDiffId)), Is.Not.Null);
@@ -84,7 +84,7 @@ public class StoreMigrationTests : StoreContentTest
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That(await NamesAsync(snapshotter), Has.Length.EqualTo(9));
         Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "shared" }));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":2"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":3"));
     }
 
     [Test]
@@ -102,7 +102,7 @@ public class StoreMigrationTests : StoreContentTest
             Assert.That(SchemaVersion(), Is.EqualTo(1));
         }
         Assert.That(() => new OverlaySnapshotter(Plain(Root)).Dispose(), Throws.Nothing);
-        Assert.That(SchemaVersion(), Is.EqualTo(2));
+        Assert.That(SchemaVersion(), Is.EqualTo(3));
     }
 
     [Test]
@@ -111,19 +111,19 @@ public class StoreMigrationTests : StoreContentTest
         string[] before = OnDisk(Root);
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = true }))!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format 1").And.Contain("2").And.Contain("for writing"));
+        Assert.That(failure.Message, Does.Contain("format 1").And.Contain("3").And.Contain("for writing"));
         Assert.That(OnDisk(Root), Is.EqualTo(before));
     }
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Format_3_is_refused_and_not_touched(bool isReadOnly)
+    public void Format_4_is_refused_and_not_touched(bool isReadOnly)
     {
-        FormatOneStore.SetFormat(Root, 3);
+        FormatOneStore.SetFormat(Root, 4);
         string[] before = OnDisk(Root);
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = isReadOnly }))!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format 3").And.Contain("1 to 2"));
+        Assert.That(failure.Message, Does.Contain("format 4").And.Contain("1 to 3"));
         Assert.That(OnDisk(Root), Is.EqualTo(before));
     }
 
@@ -153,7 +153,7 @@ public class StoreMigrationTests : StoreContentTest
     }
 
     [Test]
-    public async Task What_can_be_read_of_a_damaged_database_of_the_version_before_is_saved()
+    public async Task What_can_be_read_of_a_damaged_database_of_format_1_is_saved()
     {
         using (MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed))
         {
@@ -164,6 +164,97 @@ public class StoreMigrationTests : StoreContentTest
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }));
         Assert.That(await snapshotter.AdoptAsync("third", "other", Digest.Parse(FormatOneStore.LayerDiffId)), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task A_store_of_format_2_has_everything_it_had()
+    {
+        await using OverlaySnapshotter snapshotter = await OpenFormatTwoAsync();
+        Assert.That((await ListAsync(snapshotter)).Select(info => (info.Name, info.Kind, info.Parent)), Is.EquivalentTo(new[]
+        {
+            ("base", SnapshotKind.Committed, null),
+            ("other", SnapshotKind.Committed, null),
+            ("first", SnapshotKind.Committed, "base"),
+            ("second", SnapshotKind.Committed, "other"),
+            ("active", SnapshotKind.Active, "second"),
+            ("lent", SnapshotKind.Committed, (string?)null),
+            ("on lent", SnapshotKind.Active, "lent"),
+            ("mapped", SnapshotKind.Active, "first"),
+            ("view", SnapshotKind.View, "second"),
+            ("empty view", SnapshotKind.View, null),
+            ("volatile", SnapshotKind.Active, "base"),
+        }));
+        Assert.That((await snapshotter.FindAsync("active"))!.Labels, Is.EquivalentTo(new Dictionary<string, string> { ["work"] = "in progress" }));
+        Assert.That((await snapshotter.FindAsync("base"))!.CreatedAt.UtcTicks, Is.EqualTo(639310670619655061));
+        Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(new SnapshotUsage(2, 4096)));
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed))
+        {
+            Assert.That(connection.QueryInteger("SELECT fingerprint FROM snapshot WHERE name = 'second'"), Is.EqualTo(320018988002210784));
+            Assert.That(SnapshotTable.Contradictions(connection), Is.Empty);
+        }
+        Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "new", "other", "shared" }));
+        Assert.That(Shown(await snapshotter.MountsAsync("on lent")), Is.EqualTo(new[] { "lent" }));
+        Assert.That((await snapshotter.MountsAsync("mapped"))[0].Options, Has.Some.StartsWith("uidmap=").And.Some.Contains("100000"));
+        Assert.That(async () => await snapshotter.MountsAsync("volatile"), Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.DataCorrupted), "of an earlier boot");
+    }
+
+    [Test]
+    public async Task Work_goes_on_in_a_store_of_format_2()
+    {
+        await using OverlaySnapshotter snapshotter = await OpenFormatTwoAsync();
+        foreach (string used in (string[])["base", "second", "first"])
+            Assert.That(async () => await snapshotter.RemoveAsync(used), Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition), used);
+        await snapshotter.CommitAsync("done", "active");
+        Assert.That(Shown(await snapshotter.ViewAsync("view of done", "done")), Is.EqualTo(new[] { "new", "other", "shared" }));
+        await snapshotter.RemoveAsync("on lent");
+        foreach (string gone in (string[])["mapped", "first"])
+            await snapshotter.RemoveAsync(gone);
+        await snapshotter.CleanupAsync();
+        Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }), "the layer is shared with the one that was removed");
+        foreach (string gone in (string[])["view", "view of done", "done", "second", "other", "volatile", "base", "empty view"])
+            await snapshotter.RemoveAsync(gone);
+        await snapshotter.CleanupAsync();
+        Assert.That(await NamesAsync(snapshotter), Is.EqualTo(new[] { "lent" }), "of the additional store, and not borrowed any more");
+        Assert.That(StoreInvariants.GarbageOf(snapshotter), Is.Empty);
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed);
+        Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot"), Is.Zero);
+    }
+
+    [TestCase("DELETE FROM tree WHERE id = 7", "base,other,empty view,lent,on lent,volatile")]
+    [TestCase("DELETE FROM snapshot WHERE name = 'other'", "base,first,mapped,empty view,lent,on lent,volatile")]
+    [TestCase("DELETE FROM place WHERE id = 2", "base,other,first,second,active,mapped,view,empty view,volatile")]
+    public void What_can_be_read_of_a_damaged_database_of_format_2_is_saved(string damage, string saved)
+    {
+        MakeFormatTwo();
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed))
+        {
+            connection.Execute("PRAGMA foreign_keys = OFF");
+            connection.Execute(damage);
+        }
+        Assert.That(StoreRecovery.RecoverMetadata(FormatTwo), Is.EquivalentTo(saved.Split(',')));
+        using MetadataConnection recovered = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed);
+        Assert.That(SnapshotTable.Contradictions(recovered), Is.Empty);
+        Assert.That(recovered.QueryInteger("PRAGMA user_version"), Is.EqualTo(3));
+    }
+
+    private string FormatTwo => Path.Join(Root, "format-two", "store");
+
+    private void MakeFormatTwo()
+    {
+        FormatTwoStore.Make(Path.GetDirectoryName(FormatTwo)!);
+    }
+
+    private async Task<OverlaySnapshotter> OpenFormatTwoAsync()
+    {
+        MakeFormatTwo();
+        string directory = Path.GetDirectoryName(FormatTwo)!, additional = Path.Join(directory, "additional");
+        // What it has borrowed from is of this version: an older one would have to be opened for writing first.
+        await using (var lender = new OverlaySnapshotter(Plain(additional)))
+        {
+            await File.WriteAllTextAsync(Path.Join((await lender.PrepareAsync("x"))[0].Source, "lent"), "lent");
+            await lender.CommitAsync("lent", "x");
+        }
+        return new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = FormatTwo, WritableRoot = Path.Join(directory, "writable"), AdditionalRoots = [additional] });
     }
 
     private long? SchemaVersion()

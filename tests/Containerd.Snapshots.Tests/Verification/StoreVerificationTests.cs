@@ -91,13 +91,34 @@ public class StoreVerificationTests : StoreContentTest
         string database = Path.Join(Root, "metadata.db");
         using (FileStream file = File.OpenWrite(database))
         {
-            file.Position = 36; // the number of free pages, of which there are none
-            file.Write([0, 0, 0, 5]);
+            file.Position = 36; // the number of free pages, of which there are a few
+            file.Write([0, 0, 1, 0]);
         }
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         IReadOnlyList<SnapshotDefect> defects = await snapshotter.VerifyAsync();
         Assert.That(defects.Select(defect => (defect.Kind, defect.Snapshot, defect.Path)), Is.EqualTo(new[] { (SnapshotDefectKind.DamagedMetadata, (string?)null, database) }));
         Assert.That((await snapshotter.RepairAsync()).Remaining, Is.EqualTo(defects), "that only a recovery mends");
+    }
+
+    [TestCase("UPDATE snapshot SET children = children + 1 WHERE name = 'base'", "counts 2 that are based on it, and there are 1")]
+    [TestCase("UPDATE snapshot SET children = 0 WHERE name = 'base'", "others are based on 'base'")]
+    [TestCase("DELETE FROM snapshot WHERE name = 'base'", "others are based on 'base'")]
+    [TestCase("UPDATE snapshot SET tree = (SELECT tree FROM snapshot WHERE name = 'base') WHERE name = 'layer'", "several snapshots have the tree")]
+    public async Task Rows_that_contradict_each_other_are_found_and_recovered(string damage, string problem)
+    {
+        await using (LocalSnapshotter snapshotter = await MakeAsync())
+        {
+            using (MetadataConnection connection = OpenDatabase())
+                connection.Execute(damage);
+            IReadOnlyList<SnapshotDefect> defects = await snapshotter.VerifyAsync();
+            Assert.That(defects.Where(defect => defect.Kind == SnapshotDefectKind.DamagedMetadata).Select(defect => defect.Description), Is.Not.Empty.And.All.Contains(problem));
+        }
+        if (problem.StartsWith("several", StringComparison.Ordinal))
+            return; // which of them it belongs to nobody knows
+        StoreRecovery.RecoverMetadata(Root);
+        await using var recovered = new OverlaySnapshotter(Plain(Root));
+        await recovered.CleanupAsync();
+        await StoreInvariants.AssertWholeAsync(recovered);
     }
 
     [Test]

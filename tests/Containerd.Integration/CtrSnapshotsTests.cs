@@ -74,14 +74,14 @@ public sealed class CtrSnapshotsTests
 
         string[] lines = Lines(await SnapshotsAsync("ls"));
         Assert.That(lines[0], Does.Match("^KEY +PARENT +KIND +CREATED$"));
-        Assert.That(lines[1], Does.Match($"^{Base} +Committed +[0-9]{{4}}-"));
-        Assert.That(lines[2], Does.Match($"^job +{Base} +Active +[0-9]{{4}}-"));
+        Assert.That(lines[1], Does.Match($"^job +{Base} +Active +[0-9]{{4}}-"));
+        Assert.That(lines[2], Does.Match($"^{Base} +Committed +[0-9]{{4}}-"));
         Assert.That(lines, Has.Length.EqualTo(3));
 
         string[] labelled = Lines(await SnapshotsAsync("ls", "--labels"));
-        Assert.That(labelled[1], Does.EndWith("""a=line\u000abreak,z=last"""));
-        Assert.That(Lines(await SnapshotsAsync("ls", "--quiet")), Is.EqualTo(new[] { Base, "job" }));
-        Assert.That(Lines(await SnapshotsAsync("--quiet")), Is.EqualTo(new[] { Base, "job" }));
+        Assert.That(labelled[2], Does.EndWith("""a=line\u000abreak,z=last"""));
+        Assert.That(Lines(await SnapshotsAsync("ls", "--quiet")), Is.EqualTo(new[] { "job", Base }));
+        Assert.That(Lines(await SnapshotsAsync("--quiet")), Is.EqualTo(new[] { "job", Base }));
     }
 
     [Test, RequiresProgram("mount")]

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using static Containerd.Snapshots.Interop;
 
@@ -52,13 +53,13 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
         private readonly Stack<Level> _levels = [];
         private readonly HashSet<(ulong Device, ulong Inode)> _linked = [];
         private readonly List<byte> _path = [];
+
+        // Of the directories that are still to be entered, each with its NUL, those of the innermost level last.
+        private readonly List<byte> _names = [];
         private long _seen;
 
-        private sealed record Level(SafeFileHandle Directory, ulong Hash, int PathLength)
-        {
-            // Most directories have none in them.
-            public Queue<byte[]>? Children { get; set; }
-        }
+        // An open directory; its part of the names begins at Names.
+        private readonly record struct Level(SafeFileHandle Directory, ulong Hash, int PathLength, int Names);
 
         public long Inodes { get; private set; }
 
@@ -72,18 +73,25 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
         {
             if (Sys.Status(top, "", out EntryStatus status) == 0)
                 Count([], status, 0);
-            Enter(top, 0, 0);
-            while (_levels.TryPeek(out Level? level))
+            // One delegate for all directories.
+            DirectoryListing.Visitor see = See;
+            Enter(top, 0, 0, see);
+            while (_levels.TryPeek(out Level level))
             {
-                if (level.Children is null || !level.Children.TryDequeue(out byte[]? child))
+                if (_names.Count == level.Names)
                 {
                     _levels.Pop().Directory.Dispose();
                     continue;
                 }
+                ReadOnlySpan<byte> names = CollectionsMarshal.AsSpan(_names)[level.Names..];
+                ReadOnlySpan<byte> child = names[(names[..^1].LastIndexOf((byte)0) + 1)..];
                 SafeFileHandle? directory = Sys.TryOpenConfined(
                     level.Directory, child, Sys.ReadDirectoryOnly, Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV, out int errno);
+                ulong hash = Extend(level.Hash, child[..^1]);
+                int pathLength = isCounted is null ? 0 : Append(level.PathLength, child[..^1]);
+                _names.RemoveRange(_names.Count - child.Length, child.Length);
                 if (directory is not null)
-                    Enter(directory, Extend(level.Hash, child.AsSpan(..^1)), isCounted is null ? 0 : Append(level.PathLength, child.AsSpan(..^1)));
+                    Enter(directory, hash, pathLength, see);
                 else if (errno is not (ENOENT or ENOTDIR or ELOOP or EXDEV)) // replaced meanwhile, or a mount, which is not the tree's
                     throw Failure("Measuring", path, errno);
             }
@@ -96,28 +104,30 @@ internal readonly record struct TreeMeasure(SnapshotUsage Usage, bool HasDeletio
                 level.Directory.Dispose();
         }
 
-        private void Enter(SafeFileHandle directory, ulong hash, int pathLength)
+        private void Enter(SafeFileHandle directory, ulong hash, int pathLength, DirectoryListing.Visitor see)
         {
-            var level = new Level(directory, hash, pathLength);
-            _levels.Push(level);
+            _levels.Push(new Level(directory, hash, pathLength, _names.Count));
             cancellationToken.ThrowIfCancellationRequested();
             if (_levels.Count > MaxDepth)
                 throw new ContainerdException(ErrorKind.ResourceExhausted, $"Measuring '{Excerpt.Of(path)}': its directories are nested deeper than {MaxDepth}.") { Subject = path };
             HasDeletions |= overlay?.IsOpaque(directory) ?? false;
-            DirectoryListing.Visit(directory, path, (name, _) =>
-            {
-                int errno = Sys.Status(directory, name, out EntryStatus status);
-                if (errno == ENOENT)
-                    return;
-                if (errno != 0)
-                    throw Failure("Measuring", path, errno);
-                // Paths are for the rule alone.
-                if (isCounted is not null)
-                    Append(pathLength, name[..^1]);
-                Count(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_path), status, Extend(hash, name[..^1]));
-                if (status.IsDirectory)
-                    (level.Children ??= []).Enqueue(name.ToArray());
-            });
+            DirectoryListing.Visit(directory, path, see);
+        }
+
+        private void See(ReadOnlySpan<byte> name, byte type)
+        {
+            Level level = _levels.Peek();
+            int errno = Sys.Status(level.Directory, name, out EntryStatus status);
+            if (errno == ENOENT)
+                return;
+            if (errno != 0)
+                throw Failure("Measuring", path, errno);
+            // Paths are for the rule alone.
+            if (isCounted is not null)
+                Append(level.PathLength, name[..^1]);
+            Count(CollectionsMarshal.AsSpan(_path), status, Extend(level.Hash, name[..^1]));
+            if (status.IsDirectory)
+                _names.AddRange(name);
         }
 
         private int Append(int length, ReadOnlySpan<byte> name)

@@ -10,6 +10,9 @@ internal static class SnapshotTable
         FROM snapshot s LEFT JOIN place l ON l.id = s.place
         """;
 
+    // The store's own trees, wherever they lie.
+    private const string FromOwnTrees = "FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND (l.is_foreign IS NULL OR l.is_foreign = 0)";
+
     public static SnapshotRecord? Find(MetadataConnection connection, string name)
     {
         using MetadataRows row = connection.Query($"SELECT {Columns} WHERE s.name = ?1", name);
@@ -104,10 +107,11 @@ internal static class SnapshotTable
     public static void SetLabels(MetadataConnection connection, SnapshotInfo info) => connection.Execute(
         "UPDATE snapshot SET labels = ?2, updated = ?3 WHERE name = ?1", info.Name, LabelText.Write(info.Labels), info.UpdatedAt.UtcTicks);
 
-    /// <summary>Deletes the row of a snapshot that nothing is based on, and those of borrowed ones beneath that nothing is based on then.</summary>
+    /// <summary>Deletes the row of a snapshot that nothing is based on, and those of borrowed ones beneath that nothing is based on then. What is gone already is no error.</summary>
     public static void Delete(MetadataConnection connection, string name, string? parent)
     {
-        connection.Execute("DELETE FROM snapshot WHERE name = ?1", name);
+        if (connection.Execute("DELETE FROM snapshot WHERE name = ?1", name) == 0)
+            return; // given back with the last that was based on it: the parent does not count it any more
         for (bool isIdle = true; isIdle && parent is { } below;)
         {
             using (MetadataRows row = connection.Query(
@@ -155,8 +159,7 @@ internal static class SnapshotTable
     /// <summary>The numbers of all trees that are the store's own, wherever they lie. Looks at all snapshots.</summary>
     public static HashSet<(string? Place, long Id)> OwnTrees(MetadataConnection connection)
     {
-        using MetadataRows row = connection.Query(
-            "SELECT l.path, s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND (l.is_foreign IS NULL OR l.is_foreign = 0)");
+        using MetadataRows row = connection.Query($"SELECT l.path, s.tree {FromOwnTrees}");
         var trees = new HashSet<(string?, long)>();
         while (row.Read())
             trees.Add((row.TextOrNull(0), row.Integer(1)));
@@ -164,8 +167,7 @@ internal static class SnapshotTable
     }
 
     /// <summary>Whether a tree of the store is any snapshot's. Looks at all snapshots.</summary>
-    public static bool HasTree(MetadataConnection connection, long tree) => connection.QueryInteger(
-        "SELECT 1 FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree = ?1 AND (l.is_foreign IS NULL OR l.is_foreign = 0)", tree) is not null;
+    public static bool HasTree(MetadataConnection connection, long tree) => connection.QueryInteger($"SELECT 1 {FromOwnTrees} AND s.tree = ?1", tree) is not null;
 
     /// <summary>What the rows say of one another that cannot be; empty in a database that is in order.</summary>
     public static List<string> Contradictions(MetadataConnection connection)
@@ -185,8 +187,8 @@ internal static class SnapshotTable
         }
         found.AddRange(counts.Keys.Select(parent => $"others are based on '{Excerpt.Of(parent)}', which does not count them or is missing"));
         using (MetadataRows row = connection.Query(
-            """
-            SELECT s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND (l.is_foreign IS NULL OR l.is_foreign = 0)
+            $"""
+            SELECT s.tree {FromOwnTrees}
             GROUP BY s.tree HAVING COUNT(*) > 1 AND (COUNT(s.diff_id) < COUNT(*) OR MIN(s.diff_id) <> MAX(s.diff_id))
             """))
         {

@@ -181,6 +181,23 @@ public class AdditionalStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task What_a_repair_gives_back_stays_lent_to_others()
+    {
+        await using var snapshotter = Open(Other);
+        await snapshotter.PrepareAsync("x", "base");
+        await snapshotter.CommitAsync("own", "x");
+        await snapshotter.ViewAsync("view", "layer");
+        Directory.Delete(Path.GetDirectoryName(Directory.GetFiles(Other, "file", SearchOption.AllDirectories).Single())!, recursive: true);
+
+        SnapshotRepairResult result = await snapshotter.RepairAsync();
+        Assert.That(result.Removed, Is.EquivalentTo(new[] { "view", "layer" }));
+        Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
+        Assert.That(Shown(await snapshotter.ViewAsync("view of own", "own")), Is.EqualTo(new[] { "base" }));
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 5000, Durability.Relaxed);
+        Assert.That(connection.QueryInteger("SELECT children FROM snapshot WHERE name = 'base' AND is_borrowed"), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Clean_up_and_repair_never_touch_them()
     {
         await using var snapshotter = Open(Other);

@@ -13,14 +13,15 @@ internal static class MetadataSalvage
     public static List<string> Copy(string damaged, MetadataConnection target, long nextTree)
     {
         // Into the same tables as it has; then they become the current ones, as those of any older store.
-        MetadataSchema.Make(target, MetadataSchema.VersionOf(damaged));
+        long version = MetadataSchema.VersionOf(damaged);
+        MetadataSchema.Make(target, version);
         Write(target, () =>
         {
             if (!File.Exists(damaged))
                 return;
             foreach (string table in target.QueryTexts("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('sequence', 'reservation')"))
                 CopyTable(damaged, target, table);
-            DropLost(target);
+            DropLost(target, version);
         });
         MetadataSchema.Migrate(target, isNew: true);
         Write(target, () =>
@@ -43,12 +44,12 @@ internal static class MetadataSalvage
         return target.QueryTexts("SELECT name FROM snapshot");
     }
 
-    // Of versions in which a snapshot referred to the rows of its parent and its tree.
-    private static void DropLost(MetadataConnection target)
+    // Up to version 2 a snapshot referred to the rows of its parent and its tree, which the migration looks up.
+    private static void DropLost(MetadataConnection target, long version)
     {
-        if (target.QueryInteger("PRAGMA user_version") is not (1 or 2))
+        if (version > 2)
             return;
-        if (target.QueryInteger("PRAGMA user_version") == 2)
+        if (version == 2)
             target.Execute("DELETE FROM tree WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
         target.Execute("DELETE FROM snapshot WHERE tree IS NOT NULL AND tree NOT IN (SELECT id FROM tree)");
         while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM snapshot)") > 0)

@@ -31,7 +31,6 @@ public sealed partial class ImageService : IDisposable
     private readonly IImageStore _images;
     private readonly IRegistry _registry;
     private readonly SemaphoreSlim _transfers;
-    private readonly SemaphoreSlim _extractions;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
     private readonly ContentTransfer _transfer;
@@ -60,12 +59,11 @@ public sealed partial class ImageService : IDisposable
         (_content, _images, _registry) = (content, images, registry);
         options ??= new ImageServiceOptions();
         _transfers = new SemaphoreSlim(options.MaxConcurrentTransfers);
-        _extractions = new SemaphoreSlim(options.MaxConcurrentExtractions);
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<ImageService>();
         _timeProvider = timeProvider ?? TimeProvider.System;
         _transfer = new ContentTransfer(content, _timeProvider);
         _reader = new ImageReader(content);
-        _unpacker = new ImageUnpacker(content, _extractions, _timeProvider);
+        _unpacker = new ImageUnpacker(content, new ExtractionPlaces(options.MaxConcurrentExtractions), _timeProvider);
         _importer = new ImageImporter(content, images, timeProvider: _timeProvider);
     }
 
@@ -218,11 +216,7 @@ public sealed partial class ImageService : IDisposable
     public Task RemoveAsync(string name, CancellationToken cancellationToken = default) => _images.DeleteAsync(name, cancellationToken: cancellationToken);
 
     /// <summary>Frees what the service itself holds; the stores and the registry stay usable. To be called when nothing runs any more.</summary>
-    public void Dispose()
-    {
-        _transfers.Dispose();
-        _extractions.Dispose();
-    }
+    public void Dispose() => _transfers.Dispose();
 
     private async Task<Descriptor> ResolveAsync(ImageReference reference, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
     {

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Containerd.Images;
 
 /// <summary>One layer of an image that is unpacked (U-3).</summary>
-internal sealed class ImageUnpackLayer(IContentStore content, SemaphoreSlim extractions, TimeProvider timeProvider)
+internal sealed class ImageUnpackLayer(IContentStore content, ExtractionPlaces places, TimeProvider timeProvider)
 {
     // On a layer's content, followed by the turn: the key of the snapshot into which the holder of the turn extracts it. Written before that is made and taken away after
     // it is gone, so that what a killed process leaves is known, and known to be nobody's, to whoever has the turn next. Another content store has turns, and labels, of its own.
@@ -16,6 +16,9 @@ internal sealed class ImageUnpackLayer(IContentStore content, SemaphoreSlim extr
 
     /// <summary>Its place in the image, from the bottom.</summary>
     public required int Number { get; init; }
+
+    /// <summary>The number of the call that unpacks the image (<see cref="ExtractionPlaces.NextCall"/>).</summary>
+    public required long Call { get; init; }
 
     /// <summary>The chain ID: what its snapshot is called.</summary>
     public required string Name { get; init; }
@@ -132,7 +135,7 @@ internal sealed class ImageUnpackLayer(IContentStore content, SemaphoreSlim extr
 
     private async Task<LayerApplyResult> ExtractAsync(string key, string? parent, CancellationToken cancellationToken)
     {
-        await extractions.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await places.TakeAsync(Call, Number, cancellationToken).ConfigureAwait(false);
         try
         {
             using Activity? activity = ImagesTelemetry.Source.StartActivity("containerd.images.unpack_layer");
@@ -148,7 +151,7 @@ internal sealed class ImageUnpackLayer(IContentStore content, SemaphoreSlim extr
         }
         finally
         {
-            extractions.Release();
+            places.Release();
         }
     }
 

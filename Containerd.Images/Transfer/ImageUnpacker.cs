@@ -2,9 +2,9 @@ namespace Containerd.Images;
 
 /// <summary>Turns the layers of an image into a chain of committed snapshots (U-1 … U-8).</summary>
 /// <param name="content">Where the layers are.</param>
-/// <param name="extractions">A place for each layer that may be extracted at once, by all calls together.</param>
+/// <param name="places">A place for each layer that may be extracted at once, by all calls together.</param>
 /// <param name="timeProvider">The clock.</param>
-internal sealed class ImageUnpacker(IContentStore content, SemaphoreSlim extractions, TimeProvider timeProvider)
+internal sealed class ImageUnpacker(IContentStore content, ExtractionPlaces places, TimeProvider timeProvider)
 {
     // Each holds a few files open until those beneath it are committed; an image may have any number of layers.
     private const int MaxLayersInHand = 64;
@@ -33,27 +33,31 @@ internal sealed class ImageUnpacker(IContentStore content, SemaphoreSlim extract
 
         bool sideBySide = to.Snapshotter.Capabilities.HasFlag(SnapshotterCapabilities.Rebase);
         int inHand = sideBySide ? MaxLayersInHand : 1;
+        long call = places.NextCall();
         var met = new HashSet<Digest>();
         var layers = new Task[chain.Count];
         Array.Fill(layers, Task.CompletedTask, 0, missing);
         using var group = new TaskGroup(cancellationToken);
         for (int i = missing; i < chain.Count; i++)
         {
-            var layer = new ImageUnpackLayer(content, extractions, timeProvider)
+            var layer = new ImageUnpackLayer(content, places, timeProvider)
             {
-                Image = image, Number = i, Name = chain[i].ToString(), Parent = i == 0 ? null : chain[i - 1].ToString(), To = to, Progress = progress,
+                Image = image, Number = i, Name = chain[i].ToString(), Parent = i == 0 ? null : chain[i - 1].ToString(), To = to, Progress = progress, Call = call,
             };
             // What the image has twice is extracted once: the upper one finds what the lower one has become.
             bool mayGoAhead = sideBySide && met.Add(image.DiffIds[i]);
             Task beneath = i > missing ? layers[i - 1] : Task.CompletedTask, before = i - inHand >= missing ? layers[i - inHand] : Task.CompletedTask;
             Func<Task> isThere = () => layerIsThere(layer.Number);
-            layers[i] = group.Run(token => Task.Run(
+            // From the bottom: left to itself, the pool begins with what came last.
+            layers[i] = group.Run(token => Task.Factory.StartNew(
                 async () =>
                 {
                     await before.WaitAsync(token).ConfigureAwait(false);
                     await layer.UnpackAsync(beneath, isThere(), mayGoAhead, token).ConfigureAwait(false);
                 },
-                token));
+                token,
+                TaskCreationOptions.PreferFairness | TaskCreationOptions.DenyChildAttach,
+                TaskScheduler.Default).Unwrap());
         }
         await group.WaitAsync(cancellationToken).ConfigureAwait(false);
         string top = chain[^1].ToString();

@@ -21,9 +21,15 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
     /// <param name="removeOthers">Whether what was made may have attributes of its own, which the source has not.</param>
     public void Apply(SafeFileHandle source, SafeFileHandle target, in FileDetails details, CopySubject subject, bool removeOthers)
     {
-        subject.CheckDestination(Files.SetOwner(target, details.Status.Uid, details.Status.Gid), "set the owner of");
+        // Most belongs to whoever copies it, with a mode that the umask leaves alone: to look costs a fifth of setting both.
+        subject.CheckDestination(Files.Status(target, out FileStatus made), "look at");
+        bool ownerDiffers = made.Uid != details.Status.Uid || made.Gid != details.Status.Gid;
+        if (ownerDiffers)
+            subject.CheckDestination(Files.SetOwner(target, details.Status.Uid, details.Status.Gid), "set the owner of");
         CopyXattrs(source, target, Xattr.ListOpened(source, _names, out int length), length, subject, removeOthers);
-        subject.CheckDestination(Files.SetPermissions(target, details.Status.Permissions), "set the mode of");
+        // An owner that is set takes set-id bits away, an ACL sets the rights of the group.
+        if (ownerDiffers || length > 0 || removeOthers || made.Permissions != details.Status.Permissions)
+            subject.CheckDestination(Files.SetPermissions(target, details.Status.Permissions), "set the mode of");
         subject.CheckDestination(Files.SetTimes(target, details.Status.AccessTime, details.Status.ModifyTime), "set the times of");
     }
 

@@ -22,7 +22,7 @@ internal sealed class EntryCopier(TreeCopy copy)
             throw subject.SourceChanged();
         if (details.Links > 1 && TryLink(details, to, subject))
             return;
-        using SafeFileHandle target = Create(to, subject);
+        using SafeFileHandle target = Create(to, details.Status.Permissions, subject);
         try
         {
             if (details.Links > 1)
@@ -80,11 +80,11 @@ internal sealed class EntryCopier(TreeCopy copy)
         return Files.MakeSymbolicLink(_link.AsSpan(0, length), to, subject.Name);
     }
 
-    private SafeFileHandle Create(SafeFileHandle to, CopySubject subject)
+    private SafeFileHandle Create(SafeFileHandle to, int mode, CopySubject subject)
     {
         for (int attempt = 0; ; attempt++)
         {
-            FileResult created = Files.CreateFile(to, subject.Name, out SafeFileHandle target);
+            FileResult created = Files.CreateFile(to, subject.Name, mode, out SafeFileHandle target);
             if (created.Ok)
                 return target;
             MakeRoom(created, attempt, to, subject);

@@ -39,8 +39,15 @@ internal static partial class Interop
         public static FileResult OpenForReading(SafeFileHandle directory, ReadOnlySpan<byte> name, out SafeFileHandle handle) =>
             OpenAt(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, out handle);
 
-        public static FileResult CreateFile(SafeFileHandle directory, ReadOnlySpan<byte> name, out SafeFileHandle handle) =>
-            OpenAt(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0x180 /* 0600 until the owner is set */, out handle);
+        /// <summary>
+        /// Creates a file with so much of a mode as will hold whoever is going to own it: others get what all three classes have. The rest, and what the umask took, is to be
+        /// set after the owner.
+        /// </summary>
+        public static FileResult CreateFile(SafeFileHandle directory, ReadOnlySpan<byte> name, int mode, out SafeFileHandle handle)
+        {
+            int owner = mode >> 6 & 7, common = owner & (mode >> 3) & mode;
+            return OpenAt(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, (ushort)(owner << 6 | common << 3 | common), out handle);
+        }
 
         /// <summary>Opens a directory by a path whose every link, absolute ones included, is resolved inside the root (Linux 5.6).</summary>
         public static FileResult OpenBeneath(SafeFileHandle root, ReadOnlySpan<byte> path, out SafeFileHandle handle)

@@ -59,7 +59,7 @@ internal static class CopyUp
             {
                 if (overlay.IsElsewhere(source))
                     throw TarError.Unsupported("it is a hard link to a file whose data lies in another layer (metacopy), which only a mounted overlay finds", name);
-                Check(Interop.Files.CreateFile(upper, name, out SafeFileHandle target), "create", subject);
+                Check(Interop.Files.CreateFile(upper, name, status.Permissions, out SafeFileHandle target), "create", subject);
                 using (target)
                 {
                     CopyData(source, target, subject, cancellationToken);

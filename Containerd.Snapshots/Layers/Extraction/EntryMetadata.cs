@@ -15,17 +15,28 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
 
     private bool _refusedReported, _unsupportedReported, _unknownAclReported;
 
-    /// <summary>For a new regular file or a directory, opened. A directory's times are set when all else is done.</summary>
-    public void Apply(SafeFileHandle file, TarEntry entry, bool isDirectory)
+    /// <summary>For a new regular file, opened.</summary>
+    public void ApplyToFile(SafeFileHandle file, TarEntry entry)
     {
-        CheckOwner(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
+        Check(Interop.Files.Status(file, out Interop.FileStatus status), "look at", entry);
+        Apply(file, status, entry);
+        Check(Interop.Files.SetTimes(file, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
+    }
+
+    /// <summary>All but the times, for a regular file or a directory, opened.</summary>
+    public void Apply(SafeFileHandle file, in Interop.FileStatus status, TarEntry entry)
+    {
+        // Most of what an image has belongs to whoever extracts it, with a mode that the umask leaves alone: to look costs a fifth of setting both.
+        bool ownerDiffers = status.Uid != entry.Uid || status.Gid != entry.Gid;
+        if (ownerDiffers)
+            CheckOwner(Interop.Files.SetOwner(file, entry.Uid, entry.Gid), "set the owner of", entry);
         if (entry.HasXattrs)
             SetXattrs(file, entry, mayRefuseUser: false);
-        Check(Interop.Files.SetPermissions(file, entry.Mode), "set the mode of", entry);
+        // An owner that is set takes set-id bits away, an ACL sets the rights of the group.
+        if (ownerDiffers || entry.HasXattrs || status.Permissions != entry.Mode)
+            Check(Interop.Files.SetPermissions(file, entry.Mode), "set the mode of", entry);
         if (entry.Xattrs.HasAclText)
             SetXattrs(file, entry, mayRefuseUser: false); // libarchive's mode has the group's own rights where the file's has the mask
-        if (!isDirectory)
-            Check(Interop.Files.SetTimes(file, AccessTime(entry), ModifyTime(entry)), "set the times of", entry);
     }
 
     /// <summary>For a new symbolic link, which has neither a mode nor, normally, attributes.</summary>

@@ -59,7 +59,7 @@ internal sealed class LayerExtractor
             using (file)
             {
                 await WriteAsync(file, entry).ConfigureAwait(false);
-                _metadata.Apply(file, entry, isDirectory: false);
+                _metadata.ApplyToFile(file, entry);
             }
         }
         HoldToEntries();
@@ -81,7 +81,7 @@ internal sealed class LayerExtractor
             return null;
         for (int race = 0; race < MaxRaces; race++)
         {
-            Interop.FileResult result = Interop.Files.CreateFile(parent.Handle, _path.Leaf, out SafeFileHandle file);
+            Interop.FileResult result = Interop.Files.CreateFile(parent.Handle, _path.Leaf, entry.Mode, out SafeFileHandle file);
             if (result.Ok)
             {
                 _unpacked.Add(parent.Record.Id, _path.Leaf);
@@ -164,8 +164,8 @@ internal sealed class LayerExtractor
                     _metadata.RemoveStaleXattrs(handle, entry);
                 if (made.Exists && _tree.IsOverlay && _tree.Attributes.IsImplied(handle))
                     Check(_tree.Attributes.MarkDescribed(handle), "describe", entry);
-                _metadata.Apply(handle, entry, isDirectory: true);
                 Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
+                _metadata.Apply(handle, status, entry);
                 DirectoryRecord record = _tree.Directories.Describe(status, _path.Full);
                 record.HasDefaultAcl = entry.HasXattrs && AccessControl.IsGivenBy(handle);
                 record.AccessTime = EntryMetadata.AccessTime(entry);

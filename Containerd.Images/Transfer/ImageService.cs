@@ -150,8 +150,8 @@ public sealed partial class ImageService : IDisposable
     /// <summary>Unpacks an image: every layer becomes a committed snapshot on top of the one beneath, named by its chain ID. What is there already is used.</summary>
     /// <remarks>
     /// Where the snapshotter can put a layer onto its parent afterwards (<see cref="SnapshotterCapabilities.Rebase"/>), layers are extracted side by side
-    /// (<see cref="ImageServiceOptions.MaxConcurrentExtractions"/>) and committed in their order; a layer that needs what is beneath, as for a hard link into it, is then
-    /// extracted again on its parent. Elsewhere one follows the other. The outcome is the same.
+    /// (<see cref="ImageServiceOptions.MaxConcurrentExtractions"/>), the lowest first, and committed in their order; a layer that needs what is beneath, as for a hard link
+    /// into it, is then extracted again on its parent. Elsewhere one follows the other. The outcome is the same.
     /// </remarks>
     /// <param name="image">The image; its layers are in the content store.</param>
     /// <param name="snapshotter">Keeps the layers' trees.</param>

@@ -20,7 +20,7 @@ namespace Containerd.Snapshots;
 /// does not apply by itself, with nothing beneath, and is to be applied over the parent then.</para>
 /// <para>Besides the kinds of <see cref="ILayerApplier.ApplyAsync"/>: <see cref="ErrorKind.NotFound"/>, a directory of the mounts is missing, and
 /// <see cref="ErrorKind.Unavailable"/>, another process keeps changing the tree. An exception of the content's own stream passes through as it is.</para>
-/// <para>Memory: 3 MiB of buffers and about 60 bytes per entry, plus the decoder's window (up to 128 MiB for Zstandard at its highest levels).
+/// <para>Memory: 5 MiB of buffers and about 60 bytes per entry, plus the decoder's window (up to 128 MiB for Zstandard at its highest levels).
 /// Thread-safe for different trees. Needs root, or a user namespace, for owners; devices are left out in a user namespace.</para>
 /// <para>Source: image-spec v1.1 layer.md; containerd pkg/archive/tar.go, core/diff/apply.</para>
 /// </remarks>

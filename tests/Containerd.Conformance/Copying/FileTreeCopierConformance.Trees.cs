@@ -44,6 +44,22 @@ public abstract partial class FileTreeCopierConformance
         Assert.That(TreeSnapshot.Describe(Destination), Is.EqualTo(TreeSnapshot.Describe(Source)));
     }
 
+    /// <summary>A file has its mode and its owner in the copy, whichever they are, and wherever it lies.</summary>
+    [Test]
+    public async Task EveryModeIsCopied()
+    {
+        var archive = new TarBuilder();
+        foreach ((string directory, TarEntryOptions of) in ((string, TarEntryOptions)[])[("plain", new()), ("of a group", new() { Mode = 0x5FF, Gid = 1001 })])
+        {
+            archive.Directory(directory, of);
+            for (int mode = 0; mode <= 0xFFF; mode++)
+                archive.File($"{directory}/{mode:x3}", "x", new() { Mode = mode, Uid = mode % 3 == 0 ? 1000 : 0, Gid = mode % 5 == 0 ? 1001 : 0 });
+        }
+        TreeSnapshot.Unpack(archive.ToArray(), Source);
+        await CopyAsync();
+        Assert.That(TreeSnapshot.Describe(Destination), Is.EqualTo(TreeSnapshot.Describe(Source)));
+    }
+
     /// <summary>Sockets, and special files with several names.</summary>
     [Test]
     public async Task SpecialFilesAndTheirLinksAreCopied()

@@ -42,6 +42,32 @@ public abstract partial class LayerApplierConformance
         Assert.That(Describe("capable"), Does.Contain("SCHILY.xattr.security.capability="));
     }
 
+    /// <summary>A file has the mode and the owner of its entry, whichever they are, and wherever it is put .</summary>
+    [Test]
+    public async Task EveryMode()
+    {
+        (string Directory, TarEntryOptions Of)[] places =
+        [
+            ("plain", new() { Mode = 0x1ED }), ("of a group", new() { Mode = 0x5FF, Gid = 1001 }), ("of another", new() { Mode = 0x1C0, Uid = 1000, Gid = 1000 }),
+        ];
+        var layer = new TarBuilder();
+        List<string> expected = [];
+        foreach ((string directory, TarEntryOptions of) in places)
+        {
+            layer.Directory(directory, of);
+            for (int mode = 0; mode <= 0xFFF; mode++)
+            {
+                var file = new TarEntryOptions { Mode = mode, Uid = mode % 3 == 0 ? 1000 : 0, Gid = mode % 5 == 0 ? 1001 : 0 };
+                layer.File($"{directory}/{mode:x3}", "x", file);
+                expected.Add($"{directory}/{mode:x3} {mode:x3} {file.Uid}:{file.Gid}");
+            }
+        }
+        (IReadOnlyList<TreeFile> tree, _) = await ApplyAsync(layer.ToArray());
+        Assert.That(
+            tree.Where(file => file.Path.Contains('/', StringComparison.Ordinal)).Select(file => $"{file.Path} {file.Mode:x3} {file.Uid}:{file.Gid}"),
+            Is.EquivalentTo(expected));
+    }
+
     /// <summary>Times no file can have are the epoch; the access time is never before the modification; a directory has its own whatever is put into it later .</summary>
     [Test]
     public async Task Times()

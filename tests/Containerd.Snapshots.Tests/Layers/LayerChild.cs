@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Containerd.Snapshots.Tests;
 
 /// <summary>
-/// What another process does with layers: <c>swap TREE OUTSIDE</c> until it is killed, <c>apply FORM TREE FILE</c>, or <c>measure TREE FILE</c>.
+/// What another process does with layers: <c>swap TREE OUTSIDE</c> until it is killed, <c>apply FORM TREE FILE</c>, <c>measure TREE FILE</c>, or <c>copy FROM TO</c>.
 /// </summary>
 public static partial class LayerChild
 {
@@ -16,6 +16,10 @@ public static partial class LayerChild
     /// <summary>Starts it as root of a user namespace of its own, which knows no other owner.</summary>
     public static Process StartInUserNamespace(params string[] arguments) =>
         Start("unshare", ["--user", "--map-root-user", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
+
+    /// <summary>Starts it with a umask of its own, in octal digits.</summary>
+    public static Process StartWithUmask(string umask, params string[] arguments) =>
+        Start("bash", ["-c", $"umask {umask}; exec \"$@\"", "bash", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -29,6 +33,9 @@ public static partial class LayerChild
                 return 0;
             case ["measure", string tree, string file]:
                 await MeasureAsync(tree, file);
+                return 0;
+            case ["copy", string from, string to]:
+                await new FileTreeCopier().CopyAsync(from, to);
                 return 0;
             default:
                 return 2;

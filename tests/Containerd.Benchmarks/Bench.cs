@@ -3,7 +3,7 @@ using Spectre.Console;
 namespace Containerd.Benchmarks;
 
 /// <summary>One run of the benchmarks: where it works, and what it has found so far.</summary>
-internal sealed class Bench(string repositoryRoot, int rounds, int snapshots, int files) : IAsyncDisposable
+internal sealed class Bench(string repositoryRoot, int rounds, int snapshots, int files, string only) : IAsyncDisposable
 {
     private readonly List<ComparisonResult> _results = [];
 
@@ -23,6 +23,8 @@ internal sealed class Bench(string repositoryRoot, int rounds, int snapshots, in
 
     public async Task CompareAsync(Comparison comparison, CancellationToken cancellationToken)
     {
+        if (!comparison.Name.Contains(only, StringComparison.OrdinalIgnoreCase))
+            return;
         AnsiConsole.MarkupLineInterpolated($"[bold]{comparison.Group}: {comparison.Name}[/]");
         _results.Add(await Runner.RunAsync(comparison, rounds, cancellationToken));
     }

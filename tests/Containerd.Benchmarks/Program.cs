@@ -45,18 +45,19 @@ files.Validators.Add(result =>
     if (result.GetValueOrDefault<int>() < 1)
         result.AddError("--files is at least 1.");
 });
-var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds, snapshots, files };
+var only = new Option<string>("--only") { Description = "Passes over the comparisons of the groups whose names do not contain it.", DefaultValueFactory = _ => "" };
+var command = new RootCommand("Compares with containerd, buildah and others. 'micro' runs the micro-benchmarks.") { groups, check, rounds, snapshots, files, only };
 command.SetAction((parsed, cancellationToken) =>
     RunAsync(
         parsed.GetValue(groups) is { Length: > 0 } named ? named : Groups.Names,
-        parsed.GetValue(rounds), parsed.GetValue(snapshots), parsed.GetValue(files), parsed.GetValue(check), cancellationToken));
+        parsed.GetValue(rounds), parsed.GetValue(snapshots), parsed.GetValue(files), parsed.GetValue(only)!, parsed.GetValue(check), cancellationToken));
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
 
-async Task<int> RunAsync(string[] names, int count, int fullest, int copied, bool mustReach, CancellationToken cancellationToken)
+async Task<int> RunAsync(string[] names, int count, int fullest, int copied, string text, bool mustReach, CancellationToken cancellationToken)
 {
     DateTimeOffset started = TimeProvider.System.GetUtcNow();
     IReadOnlyList<ComparisonResult> results;
-    await using (var bench = new Bench(repository, count, fullest, copied))
+    await using (var bench = new Bench(repository, count, fullest, copied, text))
     {
         foreach (string name in names)
         {

@@ -32,4 +32,7 @@ public sealed record TarLayerApplierOptions
 
     /// <summary>Whether <c>openat2</c> may be used. Without it paths are resolved one component at a time: slower, and as safe.</summary>
     internal bool UseConfinedLookup { get; init; } = true;
+
+    /// <summary>How many layers the applier takes for enough to keep all processors occupied. At least 1.</summary>
+    internal int Processors { get; init; } = Environment.ProcessorCount;
 }

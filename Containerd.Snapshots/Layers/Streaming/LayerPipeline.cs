@@ -5,7 +5,7 @@ namespace Containerd.Snapshots;
 
 /// <summary>
 /// Reads, expands and hashes a layer while it is extracted, so that the slowest of these is the total. Two pipes lie between: nothing buffers more of
-/// a layer than those hold.
+/// a layer than those hold. Where every processor has a layer to work on (<see cref="LayersInWork"/>), all of it happens on one thread, piece by piece.
 /// </summary>
 internal sealed class LayerPipeline : IAsyncDisposable
 {
@@ -17,22 +17,29 @@ internal sealed class LayerPipeline : IAsyncDisposable
     private readonly string _mediaType;
     private readonly TarLayerApplierOptions _options;
     private readonly CancellationTokenSource _stop;
-    private readonly Pipe _compressed = NewPipe(CompressedBlockLength, CompressedLength);
-    private readonly Pipe _expanded = NewPipe(ExpandedBlockLength, ExpandedLength);
+    private readonly LayersInWork _layers;
+    private readonly Pipe _compressed;
+    private readonly Pipe _expanded;
     private readonly ExpansionGuard _output;
-    private readonly ConcurrentHash _hash = new();
+    private readonly ConcurrentHash _hash;
     private readonly IProgress<long>? _progress;
     private readonly Task _stages;
 
-    public LayerPipeline(Stream content, string mediaType, TarLayerApplierOptions options, IProgress<long>? progress, CancellationToken cancellationToken)
+    public LayerPipeline(
+        Stream content, string mediaType, TarLayerApplierOptions options, LayersInWork layers, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         _content = content;
         _mediaType = mediaType;
         _options = options;
+        _layers = layers;
         _progress = progress;
+        _compressed = NewPipe(CompressedBlockLength, CompressedLength);
+        _expanded = NewPipe(ExpandedBlockLength, ExpandedLength);
+        _hash = new ConcurrentHash(layers);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _output = new ExpansionGuard(_expanded.Writer, options.Limits);
         Expanded = new BlockReader(_expanded.Reader, _hash);
+        layers.Begin();
         _stages = Task.WhenAll(Run(ReadAsync, _compressed.Writer), Run(ExpandAsync, _expanded.Writer));
     }
 
@@ -58,6 +65,7 @@ internal sealed class LayerPipeline : IAsyncDisposable
         await _expanded.Reader.CompleteAsync().ConfigureAwait(false);
         _hash.Dispose();
         _stop.Dispose();
+        _layers.End();
     }
 
     private async Task ReadAsync(CancellationToken cancellationToken)
@@ -73,6 +81,7 @@ internal sealed class LayerPipeline : IAsyncDisposable
             _progress?.Report(_output.Compressed);
             if (length < CompressedBlockLength / 2)
                 return;
+            await _layers.LetOthersRunAsync().ConfigureAwait(false);
         }
     }
 
@@ -115,6 +124,7 @@ internal sealed class LayerPipeline : IAsyncDisposable
         CancellationToken.None);
 
     // Whoever had to wait goes on when half is used up: woken for every block, two stages would do little else.
-    private static Pipe NewPipe(int blockLength, int length) => new(new PipeOptions(
+    private Pipe NewPipe(int blockLength, int length) => new(new PipeOptions(
+        readerScheduler: _layers, writerScheduler: _layers,
         pauseWriterThreshold: length, resumeWriterThreshold: length / 2, minimumSegmentSize: blockLength, useSynchronizationContext: false));
 }

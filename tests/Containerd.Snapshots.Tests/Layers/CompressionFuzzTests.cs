@@ -25,7 +25,7 @@ public sealed class CompressionFuzzTests
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
             try
             {
-                var pipeline = new LayerPipeline(new MemoryStream(layer), MediaTypes.DockerLayer, options, null, limit.Token);
+                var pipeline = new LayerPipeline(new MemoryStream(layer), MediaTypes.DockerLayer, options, new LayersInWork(processors: i % 2 == 0 ? 1 : int.MaxValue), null, limit.Token);
                 await using (pipeline)
                 {
                     (_, long size) = await pipeline.FinishAsync(limit.Token);

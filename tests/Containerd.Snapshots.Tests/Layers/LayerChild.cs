@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Containerd.Snapshots.Tests;
 
 /// <summary>
-/// What another process does with layers: <c>swap TREE OUTSIDE</c> until it is killed, <c>apply FORM TREE FILE</c>, <c>measure TREE FILE</c>, or <c>copy FROM TO</c>.
+/// What another process does with layers: <c>swap TREE OUTSIDE</c> until it is killed, <c>apply FORM TREE FILE</c>, <c>measure TREE FILE</c>,
+/// <c>share TREE FILE</c>, or <c>copy FROM TO</c>.
 /// </summary>
 public static partial class LayerChild
 {
@@ -21,6 +22,10 @@ public static partial class LayerChild
     public static Process StartWithUmask(string umask, params string[] arguments) =>
         Start("bash", ["-c", $"umask {umask}; exec \"$@\"", "bash", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
 
+    /// <summary>Starts it with one thread in its pool.</summary>
+    public static Process StartWithOneThread(params string[] arguments) =>
+        Start("env", ["DOTNET_ThreadPool_ForceMaxWorkerThreads=1", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
+
     public static async Task<int> RunAsync(string[] args)
     {
         switch (args)
@@ -33,6 +38,9 @@ public static partial class LayerChild
                 return 0;
             case ["measure", string tree, string file]:
                 await MeasureAsync(tree, file);
+                return 0;
+            case ["share", string tree, string file]:
+                await ShareAsync(tree, file);
                 return 0;
             case ["copy", string from, string to]:
                 await new FileTreeCopier().CopyAsync(from, to);
@@ -123,6 +131,24 @@ public static partial class LayerChild
         File.WriteAllText("/proc/self/clear_refs", "5"); // the peak is now; proc(5)
         await ApplyAsync("bind", tree, file);
         Console.WriteLine((Memory("VmHWM:") - idle).ToString(CultureInfo.InvariantCulture));
+    }
+
+    // How often the only thread of the pool had time for something else.
+    private static async Task ShareAsync(string tree, string file)
+    {
+        byte[] layer = await File.ReadAllBytesAsync(file);
+        var descriptor = new Descriptor { MediaType = MediaTypes.DockerLayer, Digest = Digest.Sha256("a layer"u8), Size = layer.Length };
+        Task applying = new TarLayerApplier(new TarLayerApplierOptions { Processors = 1 }).ApplyAsync(descriptor, new MemoryStream(layer), [Mount.Bind(tree)]);
+        int turns = 0;
+        while (!applying.IsCompleted)
+        {
+            using var turn = new ManualResetEventSlim();
+            ThreadPool.QueueUserWorkItem(_ => turn.Set());
+            turn.Wait();
+            turns++;
+        }
+        await applying;
+        Console.WriteLine(turns.ToString(CultureInfo.InvariantCulture));
     }
 
     private static long Memory(string field) =>

@@ -22,7 +22,7 @@ public sealed class LayerFuzzTests
     {
         byte[] seed = TarForge.EveryFeature();
         var limits = new LayerLimits { MaxExpandedBytes = 8 << 20, MaxEntries = 1000 };
-        var applier = new TarLayerApplier(new TarLayerApplierOptions { Limits = limits, UseConfinedLookup = confinedLookup });
+        var applier = new TarLayerApplier(new TarLayerApplierOptions { Limits = limits, UseConfinedLookup = confinedLookup, Processors = overlay ? 1 : int.MaxValue });
         using var scratch = new LayerScratch("/dev/shm");
         string upper = Directory.CreateDirectory(Path.Join(scratch.Root, "upper")).FullName;
         var surroundings = new Surroundings(scratch);
@@ -49,7 +49,7 @@ public sealed class LayerFuzzTests
     {
         byte[] archive = TarForge.EveryFeature();
         byte[] seed = format == "gzip" ? CompressionTests.Gzip(archive) : CompressionTests.Zstandard(archive);
-        var applier = new TarLayerApplier(new TarLayerApplierOptions { Limits = new LayerLimits { MaxExpandedBytes = 8 << 20 } });
+        var applier = new TarLayerApplier(new TarLayerApplierOptions { Limits = new LayerLimits { MaxExpandedBytes = 8 << 20 }, Processors = format == "gzip" ? 1 : int.MaxValue });
         using var scratch = new LayerScratch("/dev/shm");
         var surroundings = new Surroundings(scratch);
         int refused = 0, rounds = Rounds / 16;

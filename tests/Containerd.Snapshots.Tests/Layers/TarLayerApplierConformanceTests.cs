@@ -2,13 +2,14 @@ using Containerd.Conformance;
 
 namespace Containerd.Snapshots.Tests;
 
-[TestFixture(LayerTreeForm.Bind, true)]
-[TestFixture(LayerTreeForm.Bind, false)]
-[TestFixture(LayerTreeForm.Overlay, true)]
-[TestFixture(LayerTreeForm.Overlay, false)]
-[TestFixture(LayerTreeForm.Mounted, true)]
-public sealed class TarLayerApplierConformanceTests(LayerTreeForm form, bool confinedLookup) : LayerApplierConformance(form)
+[TestFixture(LayerTreeForm.Bind, true, int.MaxValue)]
+[TestFixture(LayerTreeForm.Bind, false, int.MaxValue)]
+[TestFixture(LayerTreeForm.Overlay, true, int.MaxValue)]
+[TestFixture(LayerTreeForm.Overlay, false, int.MaxValue)]
+[TestFixture(LayerTreeForm.Overlay, true, 1)]
+[TestFixture(LayerTreeForm.Mounted, true, int.MaxValue)]
+public sealed class TarLayerApplierConformanceTests(LayerTreeForm form, bool confinedLookup, int processors) : LayerApplierConformance(form)
 {
-    protected override ILayerApplier CreateApplier() => 
-        new TarLayerApplier(new TarLayerApplierOptions { UseConfinedLookup = confinedLookup }, new LinuxMounter());
+    protected override ILayerApplier CreateApplier() =>
+        new TarLayerApplier(new TarLayerApplierOptions { UseConfinedLookup = confinedLookup, Processors = processors }, new LinuxMounter());
 }

@@ -20,7 +20,7 @@ public sealed class ImageServiceOptions
     /// How many layers are extracted at once, by all calls together. Several of one image are only where the snapshotter can put a layer onto its parent afterwards
     /// (<see cref="SnapshotterCapabilities.Rebase"/>). A place that becomes free goes to the call that came first, and there to the lowest layer that waits.
     /// </summary>
-    /// <value>One for each processor, but not more than one for each 256 MiB of the memory that the process may use; at least 1. Extracting takes 5 MiB, with the widest
+    /// <value>One for each processor, but not more than one for each 256 MiB of the memory that the process may use; at least 1. Extracting takes 3 MiB, with the widest
     /// window of Zstandard 128 MiB.</value>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
     public int MaxConcurrentExtractions

@@ -22,7 +22,7 @@ namespace Containerd.Snapshots;
 /// <see cref="ErrorKind.Unavailable"/>, another process keeps changing the tree. An exception of the content's own stream passes through as it is.</para>
 /// <para>Applying keeps up to four threads of the pool occupied: reading, expanding, hashing and extracting go on at the same time. Where one applier has as many layers in work as
 /// there are processors, each layer has one thread instead, which takes less processor time altogether; so use one applier for all.</para>
-/// <para>Memory: 5 MiB of buffers and about 60 bytes per entry, plus the decoder's window (up to 128 MiB for Zstandard at its highest levels).
+/// <para>Memory: 3 MiB of buffers and about 60 bytes per entry, plus the decoder's window (up to 128 MiB for Zstandard at its highest levels).
 /// Thread-safe for different trees. Needs root, or a user namespace, for owners; devices are left out in a user namespace.</para>
 /// <para>Source: image-spec v1.1 layer.md; containerd pkg/archive/tar.go, core/diff/apply.</para>
 /// </remarks>

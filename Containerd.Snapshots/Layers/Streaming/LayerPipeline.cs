@@ -10,7 +10,7 @@ namespace Containerd.Snapshots;
 internal sealed class LayerPipeline : IAsyncDisposable
 {
     private const int CompressedBlockLength = 128 << 10, CompressedLength = 512 << 10;
-    private const int ExpandedBlockLength = 1 << 20, ExpandedLength = 4 << 20;
+    private const int ExpandedBlockLength = 256 << 10, ExpandedLength = 2 << 20;
     private const int MarkLength = 32;
 
     private readonly Stream _content;

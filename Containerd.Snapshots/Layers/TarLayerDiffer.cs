@@ -21,8 +21,8 @@ namespace Containerd.Snapshots;
 /// <para>Besides the kinds of <see cref="ILayerDiffer.DiffAsync"/>: <see cref="ErrorKind.InvalidArgument"/>, a changed name begins with <c>.wh.</c>, a path is longer
 /// than 4,095 bytes, a tree that is no overlay holds a character device 0:0, a level the compression has not;
 /// <see cref="ErrorKind.ResourceExhausted"/>, a file has more than 256 KiB of attributes, or too many files are open;
-/// <see cref="ErrorKind.NotSupported"/>, a tree must be mounted and there is no mounter, or an overlay has been used with <c>index=on</c>. What the destination throws
-/// comes through as it is. After any of them, what was written is not a layer.</para>
+/// <see cref="ErrorKind.NotSupported"/>, a tree must be mounted and there is no mounter, or an overlay has been used with <c>index=on</c>, or
+/// with <c>metacopy=on</c> and is given without it. What the destination throws comes through as it is. After any of them, what was written is not a layer.</para>
 /// <para>A file is read from a handle that no link led to, and fails the call with <see cref="ErrorKind.FailedPrecondition"/> where it changed while it was read, as do
 /// directories that were moved. What changes between the reading of two files is not noticed: freeze what writes.</para>
 /// <para>Reading and comparing, hashing, compressing and writing are tasks of their own over pipes of 1 MiB. Memory: 5 MiB, the names of the directories on the way

@@ -75,7 +75,8 @@ internal sealed class ComparedTree
         if (Marks is null || !Marks.IsElsewhere(file))
             return file;
         file.Dispose();
-        return Mounted().OpenFile(View!.Root, path.Terminated, path);
+        SafeFileHandle? data = Mounted().TryRead(View!.Root, path.Terminated, Sys.ReadFileOnly, out errno);
+        return data ?? throw (errno == EPERM ? DiffFailure.DataNotFollowed(path.Span, errno) : DiffFailure.OfCall("open", path.Span, errno));
     }
 
     private SafeFileHandle? TryRead(SafeFileHandle from, ReadOnlySpan<byte> terminatedPath, int flags, out int errno) =>

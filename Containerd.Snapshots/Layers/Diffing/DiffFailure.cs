@@ -30,6 +30,9 @@ internal static class DiffFailure
     public static ContainerdException IndexedLinks(ReadOnlySpan<byte> path) => Of(
         ErrorKind.NotSupported, path, "the overlay was once mounted with index=on, and the other names of the file are known to its index only. Give a bind of the mounted overlay instead of the overlay");
 
+    public static ContainerdException DataNotFollowed(ReadOnlySpan<byte> path, int? errno) => Of(
+        ErrorKind.NotSupported, path, "the overlay was once mounted with metacopy=on, the file's data lies in a layer beneath, and without that option the kernel does not follow it. Give the overlay with metacopy=on", errno);
+
     /// <summary>The exception for something that could not be opened or looked at.</summary>
     public static ContainerdException OfCall(string operation, ReadOnlySpan<byte> path, int errno) => errno switch
     {

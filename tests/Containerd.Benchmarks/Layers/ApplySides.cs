@@ -51,15 +51,22 @@ internal static class ApplySides
         };
     }
 
-    /// <summary>A pipe of igzip and tar for each layer, all at once, each into a directory of its own. Nothing is verified, and deletions stay files.</summary>
-    public static Side IgzipAndTar(Bench bench, DevelopmentImage image) => External("igzip and tar", bench, image, (directory, token) =>
+    /// <summary>A pipe of igzip and tar for each layer. Nothing is verified.</summary>
+    public static Side IgzipAndTar(Bench bench, DevelopmentImage image) => Pipes("igzip and tar", bench, image, "igzip --decompress --stdout \"$0\"");
+
+    /// <summary>The same with pigz, which has zlib expand on one thread, and read, write and check on others.</summary>
+    public static Side PigzAndTar(Bench bench, DevelopmentImage image) => Pipes("pigz and tar", bench, image, "pigz --decompress --stdout \"$0\"");
+
+    /// <summary>igzip and tar, and beside them OpenSSL, which makes the digest that a layer is verified by: the same work as ours.</summary>
+    public static Side IgzipOpensslAndTar(Bench bench, DevelopmentImage image) => Pipes(
+        "igzip, openssl and tar", bench, image, "igzip --decompress --stdout \"$0\" | tee >(openssl dgst -sha256 -r >\"$1.digest\")");
+
+    // All layers at once, each into a directory of its own; deletions stay files.
+    private static Side Pipes(string name, Bench bench, DevelopmentImage image, string expand) => External(name, bench, image, (directory, token) =>
         Task.WhenAll(image.Layers.Select((layer, number) =>
         {
             string tree = Directory.CreateDirectory(Path.Join(directory, $"{number}")).FullName;
-            return Tool.RunAsync(
-                "bash",
-                ["-c", "set -o pipefail; igzip --decompress --stdout \"$0\" | tar --extract --numeric-owner --directory \"$1\"", layer, tree],
-                token);
+            return Tool.RunAsync("bash", ["-c", $"set -o pipefail; {expand} | tar --extract --numeric-owner --directory \"$1\" && wait", layer, tree], token);
         })));
 
     /// <summary><c>umoci unpack</c>, which puts the layers into one tree, one after the other.</summary>

@@ -6,11 +6,13 @@ internal static class LayerComparisons
     public static async Task RunAsync(Bench bench, CancellationToken cancellationToken)
     {
         DevelopmentImage image = await DevelopmentImage.CopyAsync(bench, cancellationToken);
-        Side ours = ApplySides.Ours(bench, image), tar = ApplySides.IgzipAndTar(bench, image), umoci = ApplySides.Umoci(bench, image);
+        Side ours = ApplySides.Ours(bench, image), igzip = ApplySides.IgzipAndTar(bench, image), verifying = ApplySides.IgzipOpensslAndTar(bench, image),
+            pigz = ApplySides.PigzAndTar(bench, image), umoci = ApplySides.Umoci(bench, image);
         await bench.CompareAsync(
             new Comparison(
                 "layers", $"apply the {image.Layers.Count} layers of a development image with {image.UnpackedFiles:N0} files",
-                [ours, tar, umoci], new Dictionary<string, double> { [tar.Name] = 1.0, [umoci.Name] = 1.0 / 5 }),
+                [ours, igzip, verifying, pigz, umoci],
+                new Dictionary<string, double> { [igzip.Name] = 1.0, [verifying.Name] = 1.0, [pigz.Name] = 1.0, [umoci.Name] = 1.0 / 5 }),
             cancellationToken);
 
         await using ChangedTree tree = await ChangedTree.MakeAsync(bench, image, cancellationToken);

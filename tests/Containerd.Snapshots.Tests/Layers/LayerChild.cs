@@ -6,7 +6,7 @@ namespace Containerd.Snapshots.Tests;
 
 /// <summary>
 /// What another process does with layers: <c>swap TREE OUTSIDE</c> until it is killed, <c>apply FORM TREE FILE</c>, <c>measure TREE FILE</c>,
-/// <c>share TREE FILE</c>, or <c>copy FROM TO</c>.
+/// <c>share TREE FILE</c>, <c>diff TREE FILE</c>, or <c>copy FROM TO</c>.
 /// </summary>
 public static partial class LayerChild
 {
@@ -41,6 +41,9 @@ public static partial class LayerChild
                 return 0;
             case ["share", string tree, string file]:
                 await ShareAsync(tree, file);
+                return 0;
+            case ["diff", string tree, string file]:
+                await DiffAsync(tree, file);
                 return 0;
             case ["copy", string from, string to]:
                 await new FileTreeCopier().CopyAsync(from, to);
@@ -100,15 +103,7 @@ public static partial class LayerChild
     private static async Task ApplyAsync(string form, string tree, string file)
     {
         var log = new ListLogger();
-        Mount mount = form == "bind"
-            ? Mount.Bind(tree)
-            : new OverlayMount
-            {
-                LowerDirectories = [Path.Join(tree, "lower")],
-                UpperDirectory = Path.Join(tree, "upper"),
-                WorkDirectory = Path.Join(tree, "work"),
-                Options = ["userxattr"],
-            }.ToMount();
+        Mount mount = form == "bind" ? Mount.Bind(tree) : Overlay(tree);
         await using FileStream layer = File.OpenRead(file);
         try
         {
@@ -122,6 +117,21 @@ public static partial class LayerChild
         foreach ((int id, _, string message) in log.Entries.Where(entry => entry.Id < 3104))
             Console.WriteLine($"{id} {message}");
     }
+
+    private static async Task DiffAsync(string tree, string file)
+    {
+        await using FileStream layer = File.Create(file);
+        await new TarLayerDiffer().DiffAsync([Mount.Bind(Path.Join(tree, "lower"))], [Overlay(tree)], layer, new LayerDiffOptions { MediaType = MediaTypes.OciLayer });
+    }
+
+    // Of the form that root of a user namespace can mount.
+    private static Mount Overlay(string tree) => new OverlayMount
+    {
+        LowerDirectories = [Path.Join(tree, "lower")],
+        UpperDirectory = Path.Join(tree, "upper"),
+        WorkDirectory = Path.Join(tree, "work"),
+        Options = ["userxattr"],
+    }.ToMount();
 
     private static async Task MeasureAsync(string tree, string file)
     {

@@ -55,11 +55,31 @@ public sealed class LayerUserNamespaceTests
         Assert.That(output[0], Does.StartWith("PermissionDenied").And.Contain("1000:0").And.Contain("entry").And.Contain("subuid"));
     }
 
+    /// <summary>What was applied over a tree is what a layer of the difference has again.</summary>
+    [Test]
+    public async Task DifferencesAreFound()
+    {
+        using var scratch = new LayerScratch();
+        scratch.Shell("cd tree; mkdir -p lower/d lower/e upper work; touch lower/gone lower/d/old; printf old > lower/e/changed; printf same > lower/e/same");
+        await ApplyAsync(scratch, "overlay", new TarBuilder()
+            .Directory("d").Opaque("d").File("d/new", "new").Directory("e").File("e/changed", "newer").Whiteout("gone").SymbolicLink("l", "e").File("f", "f").HardLink("g", "f"));
+        string file = Path.Join(scratch.Root, "difference.tar");
+        await RunAsync("diff", scratch.Tree, file);
+        Assert.That(
+            LayerEntry.ReadAll(await File.ReadAllBytesAsync(file)).Select(entry => entry.ToString()),
+            Is.EqualTo((string[])["d/", "-d/*", "d/new=new", "e/", "e/changed=newer", "f=f", "g=>f", "-gone", "l->e"]));
+    }
+
     private static async Task<string[]> ApplyAsync(LayerScratch scratch, string form, TarBuilder layer)
     {
         string file = Path.Join(scratch.Root, "layer.tar");
         await File.WriteAllBytesAsync(file, layer.ToArray());
-        using Process child = LayerChild.StartInUserNamespace("apply", form, scratch.Tree, file);
+        return await RunAsync("apply", form, scratch.Tree, file);
+    }
+
+    private static async Task<string[]> RunAsync(params string[] arguments)
+    {
+        using Process child = LayerChild.StartInUserNamespace(arguments);
         Task<string> errors = child.StandardError.ReadToEndAsync();
         string output = await child.StandardOutput.ReadToEndAsync();
         await child.WaitForExitAsync();

@@ -35,6 +35,18 @@ public sealed class TarLayerDifferTests
         Assert.That(await DiffAsync(["metacopy=on", "redirect_dir=on"]), Is.EqualTo((string[])["f=data", "-g", "moved=other"]));
     }
 
+    // The option may be gone when the layer is made: that there was one is seen in the files alone.
+    [Test]
+    public async Task Data_that_an_earlier_mount_did_not_copy_is_never_taken_for_empty()
+    {
+        Change("printf data > f; touch -d @1000000000 f", "chmod 600 f", "metacopy=on,redirect_dir=on");
+        ContainerdException refused = await RefusesAsync([], new LinuxMounter());
+        Assert.That(refused.Kind, Is.EqualTo(ErrorKind.NotSupported));
+        Assert.That(refused.Message, Does.Contain("'f'").And.Contain("metacopy=on"));
+        Assert.That((await RefusesAsync([], null)).Message, Does.Contain("mounter"));
+        Assert.That(await DiffAsync(["metacopy=on", "redirect_dir=on"]), Is.EqualTo((string[])["f=data"]));
+    }
+
     [Test]
     public async Task Names_that_only_an_index_knows_change_too()
     {

@@ -122,7 +122,7 @@ public abstract partial class LocalSnapshotter
         }
         catch
         {
-            Abandon(_places.Own, home);
+            Abandon(_places.Own, home, mayBeRecorded: true);
             throw;
         }
         finally

@@ -44,7 +44,7 @@ public abstract partial class LocalSnapshotter
     }
 
     private async Task<IReadOnlyList<Mount>> ViewTreeAsync(Creation creation, string parent, CancellationToken cancellationToken) =>
-        (await RecordAsync(creation, BorrowableChain(parent), FindKnown(parent), null, cancellationToken).ConfigureAwait(false))!;
+        (await RecordAsync(creation, BorrowableChain(parent), FindKnown(parent), null, null, cancellationToken).ConfigureAwait(false))!;
 
     private KnownParent? FindKnown(string? parent) => parent is not null && _parents.TryFind(parent, out KnownParent? known) ? known : null;
 
@@ -80,7 +80,7 @@ public abstract partial class LocalSnapshotter
         TreePlace place = isApart ? _places.Writable!.Value.Place : _places.Own;
         TreeRecord? parentTree = known?.Trees[0] ?? (borrowed.Count > 0 ? borrowed[0].Tree : null);
         long id = await BeginTreeAsync(place, cancellationToken).ConfigureAwait(false);
-        bool isUsed = false;
+        bool isUsed = false, mayBeRecorded = false;
         try
         {
             Reached?.Invoke(StoreStep.TreeBegun);
@@ -88,14 +88,14 @@ public abstract partial class LocalSnapshotter
             Reached?.Invoke(StoreStep.TreeMade);
             var tree = new TreeRecord(
                 id, isApart ? place.Path : null, IsForeign: false, KeepsDeletions: creation.Parent is not null || creation.IsLayer, HasDeletions: true, _driver.IsVolatile ? BootId : null);
-            IReadOnlyList<Mount>? mounts = await RecordAsync(creation, borrowed, known, tree, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<Mount>? mounts = await RecordAsync(creation, borrowed, known, tree, () => mayBeRecorded = true, cancellationToken).ConfigureAwait(false);
             isUsed = mounts is not null;
             return mounts;
         }
         finally
         {
             if (!isUsed)
-                Abandon(place, id);
+                Abandon(place, id, mayBeRecorded);
             _ids!.Done(id);
         }
     }
@@ -122,13 +122,13 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    // Of a transaction that failed in its last moment nobody knows whether it happened: only the metadata says whether the tree is garbage. Where
+    // Of a transaction that failed in its last moment nobody knows whether it happened: only the metadata, all of it, says whether the tree is garbage. Where
     // even that cannot be read, or the tree not be deleted, it stays for the next clean-up.
-    private void Abandon(TreePlace place, long id)
+    private void Abandon(TreePlace place, long id, bool mayBeRecorded)
     {
         try
         {
-            if (!_metadata.Read(connection => SnapshotTable.HasTree(connection, id)))
+            if (!mayBeRecorded || !_metadata.Read(connection => SnapshotTable.HasTree(connection, id)))
                 place.Discard(id, _driver);
         }
         catch (Exception e) when (e is ContainerdException or ObjectDisposedException)
@@ -138,8 +138,14 @@ public abstract partial class LocalSnapshotter
     }
 
     /// <summary>Makes the rows; null where a tree was made and the parent is not the one that is known.</summary>
+    /// <param name="creation">What is made.</param>
+    /// <param name="borrowed">The parent's chain, where another store has it.</param>
+    /// <param name="known">The parent as it is known.</param>
+    /// <param name="tree">The tree that was made; null for a view of the parent's.</param>
+    /// <param name="recording">Told when the row is there, unless the transaction fails now.</param>
+    /// <param name="cancellationToken">Ends the wait for other writers.</param>
     private async Task<IReadOnlyList<Mount>?> RecordAsync(
-        Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, TreeRecord? tree, CancellationToken cancellationToken)
+        Creation creation, List<SnapshotRecord> borrowed, KnownParent? known, TreeRecord? tree, Action? recording, CancellationToken cancellationToken)
     {
         DateTimeOffset now = _timeProvider.GetUtcNow();
         var info = new SnapshotInfo { Name = creation.Key, Kind = creation.Kind, Parent = creation.Parent, Labels = creation.Labels, CreatedAt = now, UpdatedAt = now };
@@ -156,7 +162,10 @@ public abstract partial class LocalSnapshotter
                         SnapshotTable.TryAddChild(connection, found.Row);
                 }
                 long? place = tree?.Place is null ? null : _places.Writable!.Value.Row;
-                return SnapshotTable.TryInsert(connection, info, tree, place, creation.Mappings) ? (false, found) : throw Taken(creation.Key);
+                if (!SnapshotTable.TryInsert(connection, info, tree, place, creation.Mappings))
+                    throw Taken(creation.Key);
+                recording?.Invoke();
+                return (false, found);
             },
             cancellationToken).ConfigureAwait(false);
         if (isStale)

@@ -10,7 +10,7 @@ public sealed record LayerLimits
     public long MaxExpandedBytes { get; init => field = Positive(value); } = 128L << 30;
 
     /// <summary>The number of entries in the archive, and of directories that their paths imply without an entry of their own.</summary>
-    /// <value>2,000,000. Each costs about 60 bytes of memory until the layer is applied.</value>
+    /// <value>2,000,000. Each costs its name and about 40 bytes of memory until the layer is applied; a directory its path too (<see cref="MaxDirectoryPathBytes"/>).</value>
     /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
     public long MaxEntries { get; init => field = Positive(value); } = 2_000_000;
 
@@ -27,10 +27,15 @@ public sealed record LayerLimits
         }
     } = 4096;
 
-    /// <summary>The number of components in a path.</summary>
+    /// <summary>The number of components in a path, and of directories that it leads through when its links are resolved.</summary>
     /// <value>1024.</value>
     /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
     public int MaxPathDepth { get; init => field = (int)Positive(value); } = 1024;
+
+    /// <summary>The lengths of the paths of all directories in the layer together, in bytes: they are kept in memory until the layer is applied.</summary>
+    /// <value>64 MiB: a million directories of 64 bytes each.</value>
+    /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
+    public long MaxDirectoryPathBytes { get; init => field = Positive(value); } = 64 << 20;
 
     /// <summary>The names and values of one entry's extended attributes together, in bytes.</summary>
     /// <value>256 KiB.</value>

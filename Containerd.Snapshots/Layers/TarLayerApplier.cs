@@ -78,7 +78,7 @@ public sealed class TarLayerApplier : ILayerApplier
         }
 
         using IDetachedMount? mounted = target.NeedsMount ? _mounter!.MountDetached(mounts) : null;
-        using var tree = new LayerTree(mounted?.Path ?? target.Directory!, target.Overlay, _options.UseConfinedLookup);
+        using var tree = new LayerTree(mounted?.Path ?? target.Directory!, target.Overlay, _options.UseConfinedLookup, _options.Limits);
         try
         {
             return await ApplyAsync(layer, content, tree, progress, cancellationToken).ConfigureAwait(false);
@@ -97,7 +97,8 @@ public sealed class TarLayerApplier : ILayerApplier
         {
             var reader = new TarReader(pipeline.Expanded, _options.Limits);
             var extractor = new LayerExtractor(tree, reader, _options, _logger, cancellationToken);
-            await extractor.ExtractAsync().ConfigureAwait(false);
+            // Not on the caller's own thread, which may be one that others wait for: the other stages may run there too.
+            await Task.Run(extractor.ExtractAsync, cancellationToken).ConfigureAwait(false);
             (Digest diffId, long size) = await pipeline.FinishAsync(cancellationToken).ConfigureAwait(false);
             LayerApplierLog.Applied(_logger, layer.Digest.ToString(), reader.Entries, size, diffId.ToString());
             return new LayerApplyResult { DiffId = diffId, Size = size, Entries = reader.Entries, DependsOnBase = extractor.DependsOnBase };

@@ -33,6 +33,13 @@ internal static class ImpliedDirectories
                     "Putting a layer onto its parent: the layer deletes everything beneath it (its root is opaque), and was applied with nothing beneath. Prepare on the parent and apply the layer there.")
                 { Subject = files };
             }
+            if (attributes.HasReplaced(root))
+            {
+                throw new ContainerdException(
+                    ErrorKind.FailedPrecondition,
+                    "Putting a layer onto its parent: the layer removes again what it had made on the way to one of its entries, where the parent may have a link. Prepare on the parent and apply the layer there.")
+                { Subject = files };
+            }
             foreach (string parent in parents)
                 lowers.Add(Open(parent));
             CopyUp.CopyAttributes(lowers[0], root, files);
@@ -53,11 +60,11 @@ internal static class ImpliedDirectories
     {
         private readonly Stack<Level> _levels = [];
 
-        private sealed record Level(SafeFileHandle Directory, List<SafeFileHandle> Lowers, string Path, Queue<byte[]> Children, bool Owns);
+        private sealed record Level(SafeFileHandle Directory, List<SafeFileHandle> Lowers, string Path, Queue<byte[]> Children, bool HidesLowers, bool Owns);
 
         public void Visit(SafeFileHandle root, List<SafeFileHandle> lowers, string path)
         {
-            _levels.Push(new Level(root, lowers, path, ChildrenOf(root), Owns: false));
+            _levels.Push(new Level(root, lowers, path, ChildrenOf(root), HidesLowers: false, Owns: false));
             try
             {
                 while (_levels.TryPeek(out Level? level))
@@ -83,11 +90,14 @@ internal static class ImpliedDirectories
             var lowers = new List<SafeFileHandle>();
             try
             {
-                if (!attributes.IsOpaque(directory))
-                    OpenLowers(parent.Lowers, name, lowers, attributes.WasImplied(directory), path);
+                bool wasImplied = attributes.WasImplied(directory), hidesLowers = parent.HidesLowers || attributes.IsOpaque(directory);
+                OpenLowers(parent.Lowers, name, lowers, wasImplied, path);
+                // It was there before it hid anything: made on what is beneath, it would have been that directory, wherever a link leads to it.
+                if (lowers.Count > 0 && wasImplied && hidesLowers)
+                    throw NotItself(path, "hides what is beneath it only afterwards, and in the parent it is there");
                 if (lowers.Count > 0 && attributes.IsImplied(directory))
                     CopyUp.CopyAttributes(lowers[0], directory, files + path);
-                _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), Owns: true));
+                _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), hidesLowers, Owns: true));
             }
             catch
             {
@@ -127,14 +137,16 @@ internal static class ImpliedDirectories
                 // A link leads an archive's entries elsewhere, a file stops them: both only an applier that sees the parent can do.
                 if (wasImplied && lowers.Count == 0 && !status.IsWhiteout)
                 {
-                    throw new ContainerdException(
-                        ErrorKind.FailedPrecondition,
-                        $"Putting a layer onto its parent: the layer has entries in '{Excerpt.Of(path)}' before it describes it, if it does, and in the parent that is no directory. Prepare on the parent and apply the layer there.")
-                    { Subject = path };
+                    throw NotItself(path, "describes it only then, if it does, and in the parent that is no directory");
                 }
                 return;
             }
         }
+
+        private static ContainerdException NotItself(string path, string but) => new(
+            ErrorKind.FailedPrecondition,
+            $"Putting a layer onto its parent: the layer has entries in '{Excerpt.Of(path)}', {but}. Prepare on the parent and apply the layer there.")
+        { Subject = path };
 
         private Queue<byte[]> ChildrenOf(SafeFileHandle directory)
         {

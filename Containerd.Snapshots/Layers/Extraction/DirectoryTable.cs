@@ -1,10 +1,12 @@
 namespace Containerd.Snapshots;
 
 /// <summary>The directories of the tree that a layer touches, by identity: two paths to one directory are one directory.</summary>
-internal sealed class DirectoryTable
+/// <param name="limits">What their paths may take together.</param>
+internal sealed class DirectoryTable(LayerLimits limits)
 {
     private readonly Dictionary<(ulong Device, ulong Inode), DirectoryRecord> _records = [];
     private int _next;
+    private long _pathBytes;
 
     /// <summary>All records whose directory still is there, oldest first.</summary>
     public IEnumerable<DirectoryRecord> Records => _records.Values.OrderBy(record => record.Id);
@@ -25,6 +27,7 @@ internal sealed class DirectoryTable
             DependsOnBase |= !path.SequenceEqual(record.Path);
             return record;
         }
+        Count(path.Length);
         record = new DirectoryRecord
         {
             Id = _next++,
@@ -44,6 +47,12 @@ internal sealed class DirectoryTable
         DependsOnBase |= Find(status) is { Described: false };
         DirectoryRecord record = Meet(status, path);
         record.Described = true;
+        // It may have been met through a link, which need not be there any more at the end.
+        if (!path.SequenceEqual(record.Path))
+        {
+            Count(path.Length - record.Path.Length);
+            record.Path = path.ToArray();
+        }
         return record;
     }
 
@@ -51,5 +60,21 @@ internal sealed class DirectoryTable
     public DirectoryRecord? Find(in Interop.FileStatus status) => _records.GetValueOrDefault((status.Device, status.Inode));
 
     /// <summary>Forgets a directory that is removed: a new one may get its number.</summary>
-    public void Forget(in Interop.FileStatus status) => _records.Remove((status.Device, status.Inode));
+    public void Forget(in Interop.FileStatus status)
+    {
+        if (!_records.Remove((status.Device, status.Inode), out DirectoryRecord? record))
+            return;
+        DependsOnBase |= !record.Described;
+        Count(-record.Path.Length);
+    }
+
+    private void Count(int pathBytes)
+    {
+        _pathBytes += pathBytes;
+        if (_pathBytes > limits.MaxDirectoryPathBytes)
+        {
+            throw ExpansionGuard.Exceeded(
+                nameof(LayerLimits.MaxDirectoryPathBytes), limits.MaxDirectoryPathBytes, $"the paths of its directories have more than {limits.MaxDirectoryPathBytes} bytes together");
+        }
+    }
 }

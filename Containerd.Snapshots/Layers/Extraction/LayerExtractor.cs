@@ -259,7 +259,10 @@ internal sealed class LayerExtractor
             Interop.FileResult found = Interop.Files.Status(directory, _target.Leaf, out Interop.FileStatus target);
             if (found.Ok && !(_tree.IsOverlay && target.IsWhiteout))
             {
-                Check(Interop.Files.Status(directory, out Interop.FileStatus status), "look at", entry);
+                Interop.FileResult looked = Interop.Files.Status(directory, out Interop.FileStatus status);
+                if (!looked.Ok)
+                    directory.Dispose();
+                Check(looked, "look at", entry);
                 _linksToBase |= _tree.Directories.Find(status) is not { } record || !_unpacked.Contains(record.Id, _target.Leaf);
                 return directory;
             }
@@ -323,16 +326,28 @@ internal sealed class LayerExtractor
         foreach (DirectoryRecord record in _tree.Directories.Records)
         {
             _cancellationToken.ThrowIfCancellationRequested();
-            using SafeFileHandle? handle = _tree.Find(record.Path);
+            using SafeFileHandle? handle = FindAgain(record.Path);
             if (handle is null
                 || !Interop.Files.Status(handle, out Interop.FileStatus status).Ok
                 || status.Inode != record.Inode || status.Device != record.Device)
             {
-                continue; // another process moved it away
+                continue; // another process moved it away, or it was reached through a link that the layer itself has replaced
             }
             Interop.FileResult result = Interop.Files.SetTimes(handle, "."u8, record.AccessTime, record.ModifyTime);
             if (!result.Ok)
                 throw result.ToException("set the times of", ArchiveText.Safe(record.Path));
+        }
+    }
+
+    private SafeFileHandle? FindAgain(ReadOnlySpan<byte> path)
+    {
+        try
+        {
+            return _tree.Find(path);
+        }
+        catch (ContainerdException e) when (e.Kind == ErrorKind.InvalidArgument)
+        {
+            return null; // something else is on the way now
         }
     }
 

@@ -15,8 +15,10 @@ internal sealed class LayerTree : IDisposable
     /// <param name="root">The directory that the layer is written into.</param>
     /// <param name="overlay">Set where <paramref name="root"/> is the upper directory of an overlay that is not mounted; whiteouts are then made in its form.</param>
     /// <param name="useConfinedLookup">Whether openat2 may be used.</param>
-    public LayerTree(string root, OverlayMount? overlay, bool useConfinedLookup)
+    /// <param name="limits">How deep paths may lead, and how much of them may be made.</param>
+    public LayerTree(string root, OverlayMount? overlay, bool useConfinedLookup, LayerLimits limits)
     {
+        Directories = new DirectoryTable(limits);
         IsOverlay = overlay is not null;
         Attributes = new OverlayAttributes(overlay?.Options.Contains("userxattr") ?? false);
         _confined = useConfinedLookup;
@@ -31,14 +33,14 @@ internal sealed class LayerTree : IDisposable
             Dispose();
             throw;
         }
-        _lookup = new MergedLookup(_root, _lowers, Attributes);
+        _lookup = new MergedLookup(_root, _lowers, Attributes, IsOverlay, limits);
     }
 
     public bool IsOverlay { get; }
 
     public OverlayAttributes Attributes { get; }
 
-    public DirectoryTable Directories { get; } = new();
+    public DirectoryTable Directories { get; }
 
     public IReadOnlyList<SafeFileHandle> Lowers => _lowers;
 
@@ -76,6 +78,17 @@ internal sealed class LayerTree : IDisposable
 
     /// <summary>The number of directories that no entry had described when they were needed.</summary>
     public long ImpliedDirectories => _lookup.Made;
+
+    /// <summary>
+    /// To be called when a directory was removed that had been made on the way to something. It may have stood where a parent that the tree is given later has a link: then what was
+    /// in it belongs elsewhere, and nothing else in the tree would tell.
+    /// </summary>
+    public void MarkReplaced()
+    {
+        Interop.FileResult result = Attributes.MarkReplaced(_root);
+        if (!result.Ok && !result.Unsupported && !result.NotPermitted)
+            throw result.ToException("mark", "the root of the tree");
+    }
 
     /// <summary>To be called when a directory or a symbolic link was removed: paths through it lead elsewhere now. Handles stay open until the next <see cref="Open"/>.</summary>
     public void ForgetPaths() => _stale = true;

@@ -10,10 +10,13 @@ namespace Containerd.Snapshots;
 /// Each step opens one name in an open directory without following a link, and <c>..</c> goes back to the handle the walk came from, so that nothing
 /// that is renamed or swapped meanwhile leads out of the root. As safe as <c>openat2</c>, with a call more per component.
 /// </remarks>
-internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHandle> lowers, OverlayAttributes overlay)
+internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHandle> lowers, OverlayAttributes overlay, bool isOverlay, LayerLimits limits)
 {
     private const int MaxLinks = 255; // as containerd's continuity/fs/path.go
     private const int MaxPathBytes = 64 << 10;
+
+    // Of one path with all its links: each step is some calls, and an entry that costs a hundred bytes must not cost a second.
+    private const int MaxSteps = 8192;
     private const int MaxRaces = 64;
 
     /// <summary>The number of directories that were missing, and made.</summary>
@@ -23,13 +26,15 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
     public MergedDirectory? Open(ReadOnlySpan<byte> path, bool create)
     {
         var way = new Stack<MergedDirectory>();
-        way.Push(new MergedDirectory(Duplicate(root), [.. lowers.Select(Duplicate)]));
         byte[] rest = path.ToArray();
-        int at = 0, links = 0;
+        int at = 0, links = 0, steps = 0;
         try
         {
+            way.Push(Top());
             while (at < rest.Length)
             {
+                if (++steps > MaxSteps)
+                    throw TarError.Invalid("its directory is behind too many symbolic links", path);
                 ReadOnlySpan<byte> component = Next(rest, ref at);
                 if (component.IsEmpty || component.SequenceEqual("."u8))
                     continue;
@@ -43,6 +48,8 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                 if (directory is not null)
                 {
                     way.Push(directory);
+                    if (way.Count - 1 > limits.MaxPathDepth) // each is an open handle
+                        throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxPathDepth), limits.MaxPathDepth, "a path leads deeper through its links");
                     continue;
                 }
                 if (target is null)
@@ -71,7 +78,7 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
         {
             Interop.FileResult result = Interop.Files.OpenPathDirectory(parent.Handle, name, out SafeFileHandle handle);
             if (result.Ok)
-                return new MergedDirectory(handle, overlay.IsOpaque(handle) ? [] : LowersOf(parent, name));
+                return Merge(parent, name, handle);
             bool hidden = false;
             if (result.NotDirectory)
             {
@@ -80,7 +87,7 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                     return null;
                 if (!Interop.Files.Status(parent.Handle, name, out Interop.FileStatus status).Ok || status.IsSymbolicLink || status.IsDirectory)
                     continue; // swapped between the calls: look again
-                if (parent.Lowers.Count == 0 || !status.IsWhiteout)
+                if (!isOverlay || !status.IsWhiteout)
                     throw TarError.Invalid("a directory of its path is something else", name);
                 hidden = true;
             }
@@ -94,7 +101,7 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
             {
                 if (!create)
                     return null;
-                Make(parent.Handle, name, lower, hidden);
+                Make(parent, name, lower, hidden);
             }
         }
         throw new ContainerdException(ErrorKind.Unavailable, $"Cannot open the directory '{ArchiveText.Safe(name)}': another process keeps changing it.");
@@ -127,9 +134,43 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
         return true;
     }
 
-    private List<SafeFileHandle> LowersOf(MergedDirectory parent, ReadOnlySpan<byte> name)
+    private MergedDirectory Top()
     {
-        List<SafeFileHandle> found = [];
+        List<SafeFileHandle> beneath = [];
+        var top = new MergedDirectory(Duplicate(root), beneath, hidesLowers: false);
+        try
+        {
+            foreach (SafeFileHandle lower in lowers)
+                beneath.Add(Duplicate(lower));
+            return top;
+        }
+        catch
+        {
+            top.Dispose();
+            throw;
+        }
+    }
+
+    private MergedDirectory Merge(MergedDirectory parent, ReadOnlySpan<byte> name, SafeFileHandle handle)
+    {
+        bool isOpaque = isOverlay && overlay.IsOpaque(handle);
+        List<SafeFileHandle> beneath = [];
+        var merged = new MergedDirectory(handle, beneath, parent.HidesLowers || isOpaque);
+        try
+        {
+            if (!isOpaque)
+                FindLowers(parent, name, beneath);
+            return merged;
+        }
+        catch
+        {
+            merged.Dispose();
+            throw;
+        }
+    }
+
+    private void FindLowers(MergedDirectory parent, ReadOnlySpan<byte> name, List<SafeFileHandle> found)
+    {
         foreach (SafeFileHandle lower in parent.Lowers)
         {
             Interop.FileResult result = Interop.Files.OpenPathDirectory(lower, name, out SafeFileHandle handle);
@@ -148,12 +189,12 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
             if (overlay.IsOpaque(handle))
                 break;
         }
-        return found;
     }
 
-    private void Make(SafeFileHandle parent, ReadOnlySpan<byte> name, SafeFileHandle? lower, bool replacesWhiteout)
+    private void Make(MergedDirectory directory, ReadOnlySpan<byte> name, SafeFileHandle? lower, bool replacesWhiteout)
     {
         string subject = ArchiveText.Safe(name);
+        SafeFileHandle parent = directory.Handle;
         Interop.FileResult seen = Interop.Files.Status(parent, out Interop.FileStatus before);
         if (!seen.Ok)
             throw seen.ToException("look at the directory of", subject);
@@ -164,7 +205,8 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
             return; // somebody was faster: the next look finds it
         if (!made.Ok)
             throw made.ToException("make the directory", subject);
-        Made++;
+        if (++Made > limits.MaxEntries)
+            throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxEntries), limits.MaxEntries, $"its paths imply more than {limits.MaxEntries} directories");
         // The parent is no entry's business here, and keeps its times.
         Interop.FileResult kept = Interop.Files.SetTimes(parent, "."u8, before.AccessTime, before.ModifyTime);
         if (!kept.Ok)
@@ -183,8 +225,8 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                 CopyUp.CopyAttributes(lower, handle, subject);
             else if (Interop.Files.SetPermissions(handle, 0x1ED /* 0755 */) is { Ok: false } failed)
                 throw failed.ToException("set the mode of", subject);
-            // A parent that the tree is given later may have it (S-4); the root tells that there are such directories at all.
-            if (lower is null && lowers.Count > 0)
+            // A parent that the tree is given later may have it (S-4), unless that is hidden; the root tells that there are such directories at all.
+            if (lower is null && lowers.Count > 0 && !replacesWhiteout && !directory.HidesLowers)
                 Mark(handle, subject);
         }
     }
@@ -193,6 +235,8 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
     {
         foreach (SafeFileHandle marked in (SafeFileHandle[])[directory, root])
         {
+            if (marked == root && overlay.HasReplaced(root))
+                continue;
             Interop.FileResult result = overlay.MarkImplied(marked);
             // Without the attribute the tree can only stay at the bottom, or be made on its parent at once.
             if (!result.Ok && !result.Unsupported && !result.NotPermitted)

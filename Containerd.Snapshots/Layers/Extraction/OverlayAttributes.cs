@@ -64,6 +64,16 @@ internal sealed class OverlayAttributes(bool userXattr)
         return Interop.Xattr.Get(directory, Implied, value, out int length).Ok && value[..length].SequenceEqual("y"u8);
     }
 
+    /// <summary>Whether a directory of the tree, whose root this is, was implied and is gone.</summary>
+    public bool HasReplaced(SafeFileHandle root)
+    {
+        Span<byte> value = stackalloc byte[4];
+        return Interop.Xattr.Get(root, Implied, value, out int length).Ok && value[..length].SequenceEqual("r"u8);
+    }
+
+    /// <summary>Something else, or nothing, is where a directory of the tree was implied.</summary>
+    public Interop.FileResult MarkReplaced(SafeFileHandle root) => Interop.Xattr.Set(root, Implied, "r"u8);
+
     public Interop.FileResult MarkImplied(SafeFileHandle directory) => Interop.Xattr.Set(directory, Implied, "y"u8);
 
     /// <summary>An entry describes a directory that was implied after all.</summary>

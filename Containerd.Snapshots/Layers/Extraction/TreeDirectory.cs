@@ -11,8 +11,8 @@ internal sealed class DirectoryRecord
 
     public required ulong Inode { get; init; }
 
-    /// <summary>The path in the archive under which it was met first.</summary>
-    public required byte[] Path { get; init; }
+    /// <summary>The path in the archive of the entry that describes it; without one, that under which it was met first.</summary>
+    public required byte[] Path { get; set; }
 
     /// <summary>Whether an entry of the layer describes it. Where none does, its attributes came from what lies beneath.</summary>
     public bool Described { get; set; }

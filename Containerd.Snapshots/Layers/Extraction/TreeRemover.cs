@@ -124,8 +124,15 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
             return null;
         }
         Check(opened, "open", name);
-        Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", name);
-        return new Frame(handle, parent, name.ToArray(), tree.Directories.Find(status)?.Id ?? -1, keep) { Status = status };
+        Interop.FileResult looked = Interop.Files.Status(handle, out Interop.FileStatus status);
+        if (!looked.Ok)
+            handle.Dispose();
+        Check(looked, "look at", name);
+        return new Frame(handle, parent, name.ToArray(), tree.Directories.Find(status)?.Id ?? -1, keep)
+        {
+            Status = status,
+            WasImplied = tree.IsOverlay && tree.Attributes.WasImplied(handle),
+        };
     }
 
     private bool Finish(Frame frame, bool keepUnpacked)
@@ -144,6 +151,8 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
         }
         if (!removed.Missing)
             Check(removed, "remove", frame.Name);
+        if (frame.WasImplied)
+            tree.MarkReplaced();
         tree.Directories.Forget(frame.Status);
         return true;
     }
@@ -171,5 +180,7 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
         public Queue<byte[]>? Directories { get; set; }
 
         public Interop.FileStatus Status { get; init; }
+
+        public bool WasImplied { get; init; }
     }
 }

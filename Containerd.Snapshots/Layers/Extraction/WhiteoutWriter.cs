@@ -66,8 +66,12 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
         }
         else if (isRoot)
             HideLowerRoot(directory, entry);
-        else if (tree.Attributes.MakeOpaque(directory.Handle) is { Ok: false } result)
-            throw result.ToException("mark as opaque the directory of", ArchiveText.Safe(entry.Name));
+        else
+        {
+            // What a hard link brought up from beneath is what lies beneath.
+            remover.RemoveLowerChildren(directory);
+            Check(tree.Attributes.MakeOpaque(directory.Handle), "mark as opaque the directory of", entry);
+        }
     }
 
     // overlayfs does not look whether the root of the upper layer is opaque: each name beneath has to be hidden by itself. The mark is for whoever gives the tree another

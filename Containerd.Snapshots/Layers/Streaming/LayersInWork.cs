@@ -28,7 +28,10 @@ internal sealed class LayersInWork(int processors) : PipeScheduler
             ThreadPool.Schedule(action, state);
     }
 
-    /// <summary>Lets others have the thread whose turn it is: a thread that runs all stages of a layer would keep them waiting until its end.</summary>
+    /// <summary>
+    /// Lets others have the thread whose turn it is: a thread that runs all stages of a layer would keep them waiting until its end. To be called on a thread of the pool, so that it
+    /// goes on there, behind all that waits.
+    /// </summary>
     public async ValueTask LetOthersRunAsync()
     {
         if (OccupyAllProcessors && System.Threading.ThreadPool.PendingWorkItemCount > 0)

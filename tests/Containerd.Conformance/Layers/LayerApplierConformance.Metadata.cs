@@ -68,6 +68,18 @@ public abstract partial class LayerApplierConformance
             Is.EquivalentTo(expected));
     }
 
+    /// <summary>A directory that was entered through a link has the times of its own entry, whatever becomes of the link .</summary>
+    /// <param name="with">What takes the link's place.</param>
+    [Test]
+    public async Task TimesOfDirectoriesThatLinksLedTo([Values("file", "link")] string with)
+    {
+        TarBuilder layer = new TarBuilder().Directory("e").SymbolicLink("s", "d").File("s/f", "1").Directory("d", new() { ModifyTime = 1_000_000_000 });
+        layer = with == "file" ? layer.File("s", "now a file") : layer.SymbolicLink("s", "e");
+        (IReadOnlyList<TreeFile> tree, _) = await ApplyAsync(new TarBuilder().Directory("d").ToArray(), layer.ToArray());
+        Assert.That(tree.Select(file => file.ToString()), Is.EqualTo((string[])["d/", "d/f=1", "e/", with == "file" ? "s=now a file" : "s->e"]));
+        Assert.That(Describe("d"), Does.Contain("1000000000"));
+    }
+
     /// <summary>Times no file can have are the epoch; the access time is never before the modification; a directory has its own whatever is put into it later .</summary>
     [Test]
     public async Task Times()

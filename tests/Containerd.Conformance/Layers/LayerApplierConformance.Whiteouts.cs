@@ -66,6 +66,27 @@ public abstract partial class LayerApplierConformance
                 .Whiteout("replaced").Directory("replaced").Whiteout("replaced/f")),
         Is.EqualTo((string[])["both/", "implied/", "new/", "new/f=", "opaque/", "opaque/in/", "opaque/in/up=", "replaced/"]));
 
+    /// <summary>What a hard link leads to is what lies beneath, wherever that is kept: an opaque directory does not show it .</summary>
+    [Test]
+    public async Task OpaqueDirectoriesHideTheTargetsOfHardLinks() => Assert.That(
+        await NamesAsync(
+            new TarBuilder().Directory("d").File("d/f", "f").File("d/g", "g"),
+            new TarBuilder().HardLink("a", "d/f").Directory("d").Opaque("d").File("d/new", "n")),
+        Is.EqualTo((string[])["a=f", "d/", "d/new=n"]));
+
+    /// <summary>A whiteout in a directory that has nothing beneath it stops no entry of the same layer .</summary>
+    /// <param name="opaque">Whether there is nothing because the directory hides it.</param>
+    [Test]
+    public async Task WhiteoutsThatGiveWayToDirectories([Values] bool opaque)
+    {
+        TarBuilder up = new TarBuilder().Directory("x");
+        if (opaque)
+            up.Opaque("x");
+        Assert.That(
+            await NamesAsync(opaque ? new TarBuilder().File("x/old").File("x/b") : new TarBuilder().File("other"), up.Whiteout("x/b").File("x/b/file", "1")),
+            Is.EqualTo(opaque ? (string[])["x/", "x/b/", "x/b/file=1"] : ["other=", "x/", "x/b/", "x/b/file=1"]));
+    }
+
     /// <summary>A character device 0:0 is to every overlay a whiteout of its own name, and so it is to every tree .</summary>
     [Test]
     public async Task CharacterDeviceZeroIsAWhiteout() => Assert.That(

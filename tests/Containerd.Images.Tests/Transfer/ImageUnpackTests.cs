@@ -99,6 +99,53 @@ public sealed class ImageUnpackTests
         Assert.That(await bed.ShowAsync(await bed.UnpackAsync(other)), Is.EqualTo(new[] { "a/", "a/x=1" }), "the tree of the one is not that of the other");
     }
 
+    /// <summary>The same where the directory hides what is beneath it only after something was put into it, or is gone again at the end.</summary>
+    [TestCase("marked as opaque", "lib->usr/lib usr/ usr/lib/ usr/lib/new=n")]
+    [TestCase("removed afterwards", "usr/ usr/lib/ usr/lib/new=n usr/lib/old=0")]
+    [TestCase("removed before", "lib/ lib/new=n usr/ usr/lib/ usr/lib/old=0")]
+    [TestCase("in one that is marked", "lib->usr/lib usr/ usr/lib/ usr/lib/in/ usr/lib/in/new=n")]
+    [TestCase("replaced by a link", "lib->elsewhere usr/ usr/lib/ usr/lib/new=n usr/lib/old=0")]
+    public async Task WhatIsPutIntoADirectoryThatHidesLaterGoesWhereTheParentLeadsIt(string how, string expected)
+    {
+        await using var bed = new UnpackBed();
+        TarBuilder layer = how switch
+        {
+            "marked as opaque" => new TarBuilder().File("lib/new", "n").Opaque("lib"),
+            "removed afterwards" => new TarBuilder().File("lib/new", "n").Whiteout("lib"),
+            "removed before" => new TarBuilder().Whiteout("lib").File("lib/new", "n"),
+            "in one that is marked" => new TarBuilder().File("lib/in/new", "n").Opaque("lib"),
+            _ => new TarBuilder().File("lib/new", "n").SymbolicLink("lib", "elsewhere"),
+        };
+        Image image = await bed.AddAsync(new TarBuilder().Directory("usr/lib").File("usr/lib/old", "0").SymbolicLink("lib", "usr/lib"), layer);
+        Assert.That(await bed.ShowAsync(await bed.UnpackAsync(image)), Is.EqualTo(expected.Split(' ')));
+        // The tree of this chain must not become that of another.
+        Image other = await bed.AddAsync(new TarBuilder().File("kept"), layer);
+        string[] alone = [.. (await bed.ShowAsync(await bed.UnpackAsync(other))).Where(line => line != "kept=")];
+        Assert.That(alone, Is.EqualTo(how switch
+        {
+            "removed afterwards" => (string[])["lib/", "lib/new=n"],
+            "in one that is marked" => ["lib/", "lib/in/", "lib/in/new=n"],
+            "replaced by a link" => ["lib->elsewhere"],
+            _ => ["lib/", "lib/new=n"],
+        }));
+    }
+
+    /// <summary>A directory that no entry describes has the parent's mode, also where it hides what is beneath; one that came after that does not.</summary>
+    [Test]
+    public async Task DirectoriesThatHideLaterAreThoseOfTheParent([Values] bool before)
+    {
+        await using var bed = new UnpackBed();
+        TarBuilder up = new();
+        if (before)
+            up.Whiteout("d");
+        up.File("d/new", "n");
+        if (!before)
+            up.Opaque("d");
+        Image image = await bed.AddAsync(new TarBuilder().Directory("d", new() { Mode = 0x5C0, Uid = 7, Gid = 8 }).File("d/old"), up);
+        TreeFile directory = (await bed.ReadAsync(await bed.UnpackAsync(image))).Single(file => file.Path == "d");
+        Assert.That((directory.Mode, directory.Uid, directory.Gid), Is.EqualTo(before ? (0x1ED, 0u, 0u) : (0x5C0, 7u, 8u)));
+    }
+
     [Test]
     public async Task DeletionsAreOfWhatIsBeneath()
     {

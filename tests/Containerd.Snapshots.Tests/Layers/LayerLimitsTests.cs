@@ -43,6 +43,10 @@ public sealed class LayerLimitsTests
         Case("longest link target", nameof(LayerLimits.MaxPathBytes), 4095, limit => new() { MaxPathBytes = (int)limit }, length => new TarBuilder().SymbolicLink("l", new string('n', (int)length)).ToArray()),
         Case("depth", nameof(LayerLimits.MaxPathDepth), 5, limit => new() { MaxPathDepth = (int)limit }, depth => new TarBuilder().File("./x/../" + string.Join("/./", Enumerable.Repeat("d", (int)depth))).ToArray()),
         Case("depth of a hard link's target", nameof(LayerLimits.MaxPathDepth), 3, limit => new() { MaxPathDepth = (int)limit }, depth => new TarBuilder().File("a/b/f").SymbolicLink("a/c", ".").HardLink("h", depth == 3 ? "a/b/f" : "a/c/b/f").ToArray()),
+        Case("depth behind a link", nameof(LayerLimits.MaxPathDepth), 5, limit => new() { MaxPathDepth = (int)limit }, depth => new TarBuilder()
+            .SymbolicLink("l", string.Join('/', Enumerable.Repeat("d", (int)depth))).File("l/f").ToArray()),
+        Case("paths of directories", nameof(LayerLimits.MaxDirectoryPathBytes), 90, limit => new() { MaxDirectoryPathBytes = limit }, length => new TarBuilder()
+            .Directory("d").File($"d/{length}/f").Directory(new string('n', (int)length - 1 - $"d/{length}".Length)).ToArray()),
         Case("attributes", nameof(LayerLimits.MaxXattrBytes), 1000, limit => new() { MaxXattrBytes = (int)limit }, length => Attributes((int)length)),
         Case("extended header", nameof(LayerLimits.MaxPaxBytes), 2000, limit => new() { MaxPaxBytes = (int)limit }, length => Extended('x', (int)length)),
         Case("global header", nameof(LayerLimits.MaxPaxBytes), 2000, limit => new() { MaxPaxBytes = (int)limit }, length => Extended('g', (int)length)),
@@ -91,16 +95,39 @@ public sealed class LayerLimitsTests
     [Test, CancelAfter(60_000)]
     public async Task DepthThroughLinks()
     {
-        const int Steps = 10;
+        const int Steps = 8;
         string step = string.Join('/', Enumerable.Repeat("d", 900));
         var archive = new TarBuilder();
         for (int i = 0; i < Steps; i++)
             archive.Directory(i == 0 ? step : $"l{i - 1}/{step}").SymbolicLink($"l{i}", i == 0 ? step : $"l{i - 1}/{step}");
         using var scratch = new LayerScratch("/dev/shm");
-        await scratch.ApplyAsync(archive.ToArray());
+        ContainerdException e = Assert.ThrowsAsync<ContainerdException>(() => scratch.ApplyAsync(archive.ToArray()))!;
+        Assert.That(e, Has.Property("Kind").EqualTo(ErrorKind.ResourceExhausted).And.Property("Subject").EqualTo(nameof(LayerLimits.MaxPathDepth)));
+        await scratch.ApplyAsync(archive.ToArray(), new() { Limits = new LayerLimits { MaxPathDepth = 900 * Steps } });
         LayerApplyResult result = await scratch.ApplyAsync(new TarBuilder().Whiteout("d").ToArray());
         Assert.That(result.Entries, Is.EqualTo(1));
         Assert.That(Directory.Exists(Path.Join(scratch.Tree, "d")), Is.False);
+    }
+
+    /// <summary>Links that lead through links, and up and down, again and again: what an entry may cost has an end.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task LinksOfManySteps()
+    {
+        const int Links = 250;
+        string detour = string.Concat(Enumerable.Repeat("d/../", 800));
+        TarBuilder archive = new TarBuilder().Directory("d");
+        for (int i = 0; i < Links; i++)
+            archive.SymbolicLink($"l{i}", i % 5 == 0 ? detour + $"l{i + 1}" : $"l{i + 1}");
+        archive.Directory($"l{Links}").SymbolicLink("short", "d/../d");
+        using var scratch = new LayerScratch("/dev/shm");
+        await scratch.ApplyAsync(archive.ToArray());
+        await scratch.ApplyAsync(new TarBuilder().File("short/f").File($"l{Links - 3}/f").ToArray());
+        foreach (string entry in (string[])["l0/x", "l1/x/y"])
+        {
+            ContainerdException e = Assert.ThrowsAsync<ContainerdException>(() => scratch.ApplyAsync(new TarBuilder().File(entry).ToArray()))!;
+            Assert.That(e.Kind, Is.EqualTo(ErrorKind.InvalidArgument));
+            Assert.That(e.Message, Does.Contain("too many symbolic links"));
+        }
     }
 
     [Test]

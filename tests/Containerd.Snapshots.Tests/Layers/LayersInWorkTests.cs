@@ -80,6 +80,46 @@ public sealed class LayersInWorkTests
         Assert.That(int.Parse(output, CultureInfo.InvariantCulture), Is.GreaterThan(10), "times that other work had its turn");
     }
 
+    /// <summary>The caller's thread waits, as that of a window may: nothing goes on there.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task NothingRunsOnTheCallersThread(CancellationToken cancellationToken)
+    {
+        using var scratch = new LayerScratch("/dev/shm");
+        byte[] layer = new TarBuilder().File("large"u8.ToArray(), CompressionRun.Sample(16 << 20)).ToArray();
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256("a layer"u8), Size = layer.Length };
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] busy = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(
+            async () =>
+            {
+                while (!stop.IsCancellationRequested)
+                    await Task.Yield();
+            },
+            cancellationToken))];
+        var context = new CountingContext();
+        Task applying = Task.Factory.StartNew(
+            () =>
+            {
+                SynchronizationContext.SetSynchronizationContext(context);
+                new TarLayerApplier(new TarLayerApplierOptions { Processors = 1 }).ApplyAsync(descriptor, new MemoryStream(layer), [Mount.Bind(scratch.Tree)]).GetAwaiter().GetResult();
+            },
+            cancellationToken,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        await applying.WaitAsync(cancellationToken);
+        await stop.CancelAsync();
+        await Task.WhenAll(busy);
+        Assert.That(context.Posts, Is.Zero);
+    }
+
+    private sealed class CountingContext : SynchronizationContext
+    {
+        private int _posts;
+
+        public int Posts => _posts;
+
+        public override void Post(SendOrPostCallback d, object? state) => Interlocked.Increment(ref _posts);
+    }
+
     private sealed class StopAt(CancellationTokenSource stop, long bytes) : IProgress<long>
     {
         public void Report(long value)

@@ -23,20 +23,30 @@ internal sealed class EntryCopier(TreeCopy copy)
         if (details.Links > 1 && TryLink(details, to, subject))
             return;
         using SafeFileHandle target = Create(to, details.Status.Permissions, subject);
+        HardLinks.LinkedFile? linked = null;
         try
         {
             if (details.Links > 1)
-                Publish(details, target, subject);
+                linked = Publish(details, target, subject);
             bool isWhole = _content.Copy(source, target, details, subject);
             Attributes.Apply(source, target, details, subject, removeOthers: subject.Directory.PassesAcl);
             subject.CheckSource(Files.Details(source, out FileDetails after), "look at");
             if (!isWhole || !details.IsUnchanged(after))
                 throw subject.SourceChanged();
+            if (linked is not null)
+                copy.Links.Complete(linked);
         }
         catch
         {
             // Half a file must not pass for one. What the attempt fails with is told already by what led here.
-            _ = Files.Unlink(to, subject.Name);
+            List<(DirectoryRef Directory, byte[] TerminatedName)> names = linked is null ? [] : copy.Links.Fail(linked);
+            if (Files.Details(target, out FileDetails made).Ok)
+            {
+                Unlink(to, subject.Name, made.Identity);
+                // Only now: with the first name gone another thread that is about to link to it cannot.
+                foreach ((DirectoryRef directory, byte[] terminatedName) in names)
+                    Unlink(directory, terminatedName.AsSpan()[..^1], made.Identity);
+            }
             throw;
         }
         copy.Totals.AddEntry();
@@ -67,7 +77,7 @@ internal sealed class EntryCopier(TreeCopy copy)
             || found.Status.DeviceMajor != details.Status.DeviceMajor || found.Status.DeviceMinor != details.Status.DeviceMinor)
             throw subject.DestinationChanged();
         if (details.Links > 1)
-            Publish(details, target, subject);
+            copy.Links.Complete(Publish(details, target, subject)); // it has no content
         Attributes.ApplyToPath(source, target, details, subject, removeOthers: subject.Directory.PassesAcl);
         copy.Totals.AddEntry();
     }
@@ -98,6 +108,21 @@ internal sealed class EntryCopier(TreeCopy copy)
             return false;
         if (!isUnchanged)
             throw subject.SourceChanged();
+        try
+        {
+            Link(file, to, subject);
+        }
+        catch (ContainerdException) when (copy.Links.HasFailed(file))
+        {
+            // Its names were removed, which is nobody else's doing: the reason is told by who did it.
+            throw new OperationCanceledException();
+        }
+        copy.Totals.AddEntry();
+        return true;
+    }
+
+    private void Link(HardLinks.LinkedFile file, SafeFileHandle to, CopySubject subject)
+    {
         using DirectoryLease first = file.Directory == subject.Directory.Destination ? new DirectoryLease(to, IsOwned: false) : file.Directory.OpenFromRoot();
         for (int attempt = 0; ; attempt++)
         {
@@ -109,14 +134,32 @@ internal sealed class EntryCopier(TreeCopy copy)
         subject.CheckDestination(Files.Status(to, subject.Name, out FileStatus made), "look at");
         if (new FileIdentity(made.Device, made.Inode) != file.Made)
             throw subject.DestinationChanged();
-        copy.Totals.AddEntry();
-        return true;
     }
 
-    private void Publish(in FileDetails details, SafeFileHandle target, CopySubject subject)
+    /// <summary>Removes a name of a file that is not whole, unless it is something else's by now.</summary>
+    private static void Unlink(SafeFileHandle directory, ReadOnlySpan<byte> name, FileIdentity made)
+    {
+        if (Files.Status(directory, name, out FileStatus found).Ok && new FileIdentity(found.Device, found.Inode) == made)
+            _ = Files.Unlink(directory, name);
+    }
+
+    private static void Unlink(DirectoryRef directory, ReadOnlySpan<byte> name, FileIdentity made)
+    {
+        try
+        {
+            using DirectoryLease lease = directory.OpenFromRoot();
+            Unlink(lease.Handle, name, made);
+        }
+        catch (ContainerdException)
+        {
+            // The directory was moved or replaced meanwhile. What the copy fails with is told by what led here.
+        }
+    }
+
+    private HardLinks.LinkedFile Publish(in FileDetails details, SafeFileHandle target, CopySubject subject)
     {
         subject.CheckDestination(Files.Details(target, out FileDetails made), "look at");
-        copy.Links.Publish(details, made.Identity);
+        return copy.Links.Publish(details, made.Identity);
     }
 
     private void MakeRoom(FileResult result, int attempt, SafeFileHandle to, CopySubject subject)

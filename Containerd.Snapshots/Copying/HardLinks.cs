@@ -24,24 +24,60 @@ internal sealed class HardLinks
                 return null;
             }
             isUnchanged = file.Details.IsUnchanged(details);
-            // Another thread is about to make it: between its finding and its publishing lies only that, so this ends.
-            while (file.Made is null && !_isStopped)
+            // Another thread is about to make it, or has failed to: between that and its publishing or stopping lies little, so this ends.
+            while ((file.Made is null || file.HasFailed) && !_isStopped)
                 Monitor.Wait(_files);
-            if (file.Made is null)
+            if (file.Made is null || file.HasFailed)
                 throw new OperationCanceledException();
             if (--file.NamesLeft == 0)
                 _files.Remove(details.Identity);
+            // Before it is linked, so that whoever fails to complete the file knows of every name that it may have.
+            if (isUnchanged)
+                file.OtherNames?.Add((directory.Destination, terminatedName.ToArray()));
             return file;
         }
     }
 
-    /// <summary>Says what the first name has become in the destination; its data may still be on the way.</summary>
-    public void Publish(in FileDetails source, FileIdentity made)
+    /// <summary>Says what the first name has become in the destination; its data may still be on the way, until it is completed or has failed.</summary>
+    public LinkedFile Publish(in FileDetails source, FileIdentity made)
     {
         lock (_files)
         {
-            _files[source.Identity].Made = made;
+            LinkedFile file = _files[source.Identity];
+            file.Made = made;
             Monitor.PulseAll(_files);
+            return file;
+        }
+    }
+
+    /// <summary>Says that a file is whole: its names stay, whatever happens.</summary>
+    public void Complete(LinkedFile file)
+    {
+        lock (_files)
+            file.OtherNames = null;
+    }
+
+    /// <summary>Says that a file will not be whole, so that nobody links to it any more. Whoever calls this ends the copy.</summary>
+    /// <returns>The other names that it has, or will have until the first one is gone.</returns>
+    public List<(DirectoryRef Directory, byte[] TerminatedName)> Fail(LinkedFile file)
+    {
+        lock (_files)
+        {
+            file.HasFailed = true;
+            List<(DirectoryRef Directory, byte[] TerminatedName)> names = file.OtherNames ?? [];
+            file.OtherNames = null;
+            return names;
+        }
+    }
+
+    /// <summary>Whether a file turned out not to become whole. Returns true only when the reason is known, so that what follows from it is not told instead.</summary>
+    public bool HasFailed(LinkedFile file)
+    {
+        lock (_files)
+        {
+            while (file.HasFailed && !_isStopped)
+                Monitor.Wait(_files);
+            return file.HasFailed;
         }
     }
 
@@ -64,6 +100,12 @@ internal sealed class HardLinks
         public FileDetails Details => details;
 
         public FileIdentity? Made { get; set; }
+
+        /// <summary>Whether its content could not be completed.</summary>
+        public bool HasFailed { get; set; }
+
+        /// <summary>The other names it has got while its content is on the way; null when that is over.</summary>
+        public List<(DirectoryRef Directory, byte[] TerminatedName)>? OtherNames { get; set; } = [];
 
         public long NamesLeft { get; set; } = (long)details.Links - 1;
     }

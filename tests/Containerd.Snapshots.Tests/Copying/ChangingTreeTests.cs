@@ -20,6 +20,44 @@ public sealed class ChangingTreeTests : CopyTest
         Assert.That(File.Exists(Path.Join(Destination, "file")), Is.False);
     }
 
+    /// <summary>Other names are linked while the content is still on the way: they go with the one that carries it.</summary>
+    [TestCase(false, TestName = "NoNameOfAFileIsLeftOfWhichTheContentIsNot(cancelled)")]
+    [TestCase(true, TestName = "NoNameOfAFileIsLeftOfWhichTheContentIsNot(changed)")]
+    public void NoNameOfAFileIsLeftOfWhichTheContentIsNot(bool changes)
+    {
+        MakeFileOfManyNames();
+        using var cancel = new CancellationTokenSource();
+        var progress = new Once(() =>
+        {
+            AwaitTwoNames();
+            if (changes)
+                File.AppendAllText(Path.Join(Source, "a/big"), "more");
+            else
+                cancel.Cancel();
+        });
+        if (changes)
+            CopyFails(ErrorKind.FailedPrecondition, progress: progress);
+        else
+            Assert.That(() => Copier().Copy(Source, Destination, progress: progress, cancellationToken: cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Shell("find destination -name big"), Is.Empty);
+    }
+
+    [TestCase("rm $d/big")]
+    [TestCase("mv $d ../aside-$d; mkdir $d")]
+    public void WhatHasReplacedANameOfAFileIsNotRemovedInItsPlace(string removal)
+    {
+        MakeFileOfManyNames();
+        using var cancel = new CancellationTokenSource();
+        var progress = new Once(() =>
+        {
+            AwaitTwoNames();
+            Shell($"cd destination; for d in $(dirname */big); do {removal}; echo theirs > $d/big; done");
+            cancel.Cancel();
+        });
+        Assert.That(() => Copier().Copy(Source, Destination, progress: progress, cancellationToken: cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Shell("cat destination/*/big"), Does.StartWith("theirs\ntheirs\n"));
+    }
+
     [Test]
     public void ADirectoryThatChangesIsNoCopy()
     {
@@ -89,6 +127,11 @@ public sealed class ChangingTreeTests : CopyTest
         await RaceAsync(Path.Join(Destination, "d"), Path.Join(Destination, "f"), () => Copier().Copy(Source, Destination, new FileTreeCopyOptions { Mirror = mirror }));
         Assert.That(Shell("find outside -printf '%P %y %m %U %T@ %C@ %n\\n' | sort"), Is.EqualTo(before));
     }
+
+    private void MakeFileOfManyNames() => Shell("mkdir source/{a,b,c}; head -c 80000000 /dev/zero | tr '\\0' x > source/a/big; ln source/a/big source/b; ln source/a/big source/c");
+
+    private void AwaitTwoNames() =>
+        Assert.That(() => Directory.GetFiles(Destination, "big", SearchOption.AllDirectories).Length, Is.GreaterThanOrEqualTo(2).After(10_000, 1));
 
     private async Task RaceAsync(string directory, string file, Action copy)
     {

@@ -92,22 +92,38 @@ internal static class CopyUp
 
     private static void CopyData(SafeFileHandle source, SafeFileHandle target, string subject, CancellationToken cancellationToken)
     {
+        Check(Interop.Files.Status(source, out Interop.FileStatus status), "look at the lower layer's", subject);
+        if (Interop.Files.TryClone(target, source, out _))
+            return;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
         try
         {
-            for (long offset = 0; ;)
+            // Only data: a layer of a few bytes could otherwise have written whatever length a sparse file beneath it claims.
+            long end = 0;
+            while (end < status.Size && Interop.Files.SeekData(source, end, out long start) && start < status.Size)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                Check(Interop.Files.Read(source, buffer, offset, out int length), "read the lower layer's", subject);
-                if (length == 0)
-                    return;
-                Check(Interop.Files.Write(target, buffer.AsSpan(0, length), offset), "write", subject);
-                offset += length;
+                end = Interop.Files.SeekHole(source, start, status.Size);
+                CopyExtent(source, target, start, end, buffer, subject, cancellationToken);
             }
+            Check(Interop.Files.SetLength(target, status.Size), "set the length of", subject);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static void CopyExtent(
+        SafeFileHandle source, SafeFileHandle target, long start, long end, byte[] buffer, string subject, CancellationToken cancellationToken)
+    {
+        while (start < end)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Check(Interop.Files.Read(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start)), start, out int length), "read the lower layer's", subject);
+            if (length == 0)
+                throw Changed(subject);
+            Check(Interop.Files.Write(target, buffer.AsSpan(0, length), start), "write", subject);
+            start += length;
         }
     }
 
@@ -143,6 +159,12 @@ internal static class CopyUp
             ArrayPool<byte>.Shared.Return(value);
         }
     }
+
+    private static ContainerdException Changed(string subject) => new(
+        ErrorKind.FailedPrecondition, $"Copying up '{subject}': the lower layer's file became shorter meanwhile. Lower layers have to be left alone.")
+    {
+        Subject = subject,
+    };
 
     private static void Check(Interop.FileResult result, string operation, string subject)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using Containerd.Conformance;
 
@@ -42,6 +43,21 @@ public sealed class LayerTargetTests
         LayerApplyResult result = await new TarLayerApplier().ApplyAsync(descriptor, new MemoryStream(layer), [overlay.ToMount()]);
         Assert.That(TreeFile.ReadAll(upper).Select(file => $"{file} {file.Mode} {file.Links}"), Is.EqualTo((string[])["s:linked 258 2", "s:socket 258 2"]));
         Assert.That(result.DependsOnBase, Is.True);
+    }
+
+    /// <summary>Else a layer of a few bytes has the terabytes written that a sparse file beneath only claims to have.</summary>
+    [Test]
+    public async Task HardLinkToASparseFileOfALowerLayerKeepsItsHoles()
+    {
+        using var scratch = new LayerScratch();
+        scratch.Shell("head -c 4096 /dev/urandom > data; truncate -s 700M tree/big; dd if=data of=tree/big bs=4096 seek=90000 conv=notrunc status=none");
+        string upper = Directory.CreateDirectory(Path.Join(scratch.Root, "upper")).FullName;
+        var overlay = new OverlayMount { LowerDirectories = [scratch.Tree], UpperDirectory = upper, WorkDirectory = Path.Join(scratch.Root, "work") };
+        byte[] layer = new TarBuilder().HardLink("link", "big").ToArray();
+        var descriptor = new Descriptor { MediaType = MediaTypes.OciLayer, Digest = Digest.Sha256(layer), Size = layer.Length };
+        await new TarLayerApplier().ApplyAsync(descriptor, new MemoryStream(layer), [overlay.ToMount()]);
+        Assert.That(long.Parse(scratch.Shell("du -k upper/big | cut -f1"), CultureInfo.InvariantCulture), Is.LessThan(1024));
+        Assert.That(scratch.Shell("stat -c '%s %h' upper/big upper/link; cmp tree/big upper/big"), Is.EqualTo("734003200 2\n734003200 2\n"));
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
@@ -6,18 +7,20 @@ internal static partial class Interop
 {
     internal static partial class Sys
     {
+        private const int MaxLockPauseMilliseconds = 10;
+
         /// <summary>Takes the exclusive lock of an open file, waiting for whoever holds it. For locks that are held for moments.</summary>
-        internal static void AwaitLock(SafeFileHandle file, string subject)
+        /// <returns>False where it was held all the time, as by a process that is stopped.</returns>
+        internal static bool AwaitLock(SafeFileHandle file, string subject, TimeSpan timeout)
         {
-            using var lease = new Lease(file);
-            int errno;
-            do
+            long start = Stopwatch.GetTimestamp();
+            while (!TryLock(file, subject))
             {
-                errno = ErrorOf(flock(lease.Descriptor, LOCK_EX));
+                if (Stopwatch.GetElapsedTime(start) > timeout)
+                    return false;
+                AwaitNews(null, Random.Shared.Next(1, MaxLockPauseMilliseconds));
             }
-            while (errno == EINTR);
-            if (errno != 0)
-                throw Failure("Locking", subject, errno);
+            return true;
         }
     }
 }

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;
 
-/// <summary>Who keeps a mount busy, as far as /proc tells without entering other namespaces.</summary>
+/// <summary>Who keeps a mount busy, or a lock, as far as /proc tells without entering other namespaces.</summary>
 internal static class BusyHolders
 {
     private const int MaxNamed = 4;
@@ -32,6 +34,29 @@ internal static class BusyHolders
         return holders.Count == 0
             ? " No process that /proc shows has files there; a mapping, a swap file or a process in another PID namespace may hold it."
             : $" It is used by {string.Join(", ", holders)}.";
+    }
+
+    /// <summary>A sentence that names who has the lock (flock) of an open file, empty where it is not found: it may be in another PID namespace.</summary>
+    public static string DescribeLock(SafeFileHandle file)
+    {
+        if (Sys.Status(file, "", out EntryStatus status) != 0)
+            return "";
+        // proc(5): NUMBER: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE START END, the numbers of the device in hexadecimal. Whoever waits has an arrow before FLOCK.
+        string id = $"{status.Device >> 32:x2}:{status.Device & uint.MaxValue:x2}:{status.Inode.ToString(CultureInfo.InvariantCulture)}";
+        try
+        {
+            foreach (string line in File.ReadLines("/proc/locks"))
+            {
+                string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (fields.Length > 5 && fields[1] == "FLOCK" && fields[5] == id && int.TryParse(fields[4], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && process > 0)
+                    return $" {NameOf($"/proc/{process}")} (process {process}) has it.";
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Not mounted, or hidden: then nobody is named.
+        }
+        return "";
     }
 
     // An overlay keeps the file system of its layers, not the mount they were found through: it makes none of them busy.

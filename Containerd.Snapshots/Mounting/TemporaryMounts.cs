@@ -22,6 +22,9 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
 
     private readonly ILogger _logger = (ILogger?)loggerFactory?.CreateLogger<LinuxMounter>() ?? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
+    /// <summary>How long the lock of the directory is waited for. Whoever has it needs moments, unless it is stopped.</summary>
+    internal TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>A new tree of this process, in this thread's mount namespace.</summary>
     public TemporaryTree NewTree()
     {
@@ -29,7 +32,8 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
         using SafeFileHandle before = OpenDirectory(path);
         using SafeFileHandle held = Sys.TryOpen(before, LockName, LibC.O_RDWR | LibC.O_CREAT | LibC.O_NOFOLLOW, out int errno)
             ?? throw Failure("Opening the lock of the temporary mounts in", path, errno);
-        Sys.AwaitLock(held, path);
+        if (!Sys.AwaitLock(held, path, LockTimeout))
+            throw Held(held, path);
         // Whoever had the lock until now may have mounted the directory on itself.
         using SafeFileHandle outside = OpenDirectory(path);
         SafeFileHandle root = MakePrivate(path, outside);
@@ -79,6 +83,13 @@ internal sealed partial class TemporaryMounts(string? directory, ILoggerFactory?
             throw;
         }
     }
+
+    private ContainerdException Held(SafeFileHandle lockFile, string path) => new(
+        ErrorKind.Unavailable,
+        $"Mounting in a temporary place: '{Excerpt.Of(Path.Join(path, LockName))}' has been locked by others for {LockTimeout.TotalSeconds} s.{BusyHolders.DescribeLock(lockFile)} Mount again when they go on or have ended; they may be stopped.")
+    {
+        Subject = path,
+    };
 
     // Returns the directory as seen through its own private mount.
     private static SafeFileHandle MakePrivate(string path, SafeFileHandle outside)

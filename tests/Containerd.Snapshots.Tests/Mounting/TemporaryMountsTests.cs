@@ -114,6 +114,22 @@ public class TemporaryMountsTests
     }
 
     [Test]
+    public void Whoever_has_the_lock_for_too_long_is_named()
+    {
+        Detach().Dispose();
+        string path = Path.Join(_temporary, "lock");
+        using FileStream held = File.Open(path, new FileStreamOptions { Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite });
+        Assert.That(Interop.Sys.TryLock(held.SafeFileHandle, path));
+        var mounts = new TemporaryMounts(_temporary, _log) { LockTimeout = TimeSpan.FromMilliseconds(100) };
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => mounts.NewTree().Dispose())!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.Unavailable));
+        Assert.That(failure.Subject, Is.EqualTo(_temporary));
+        Assert.That(failure.Message, Does.Contain(path).And.Contain($"(process {Environment.ProcessId})"));
+        held.Dispose();
+        mounts.NewTree().Dispose();
+    }
+
+    [Test]
     public void Many_threads_share_it()
     {
         Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>

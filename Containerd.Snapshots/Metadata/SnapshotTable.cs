@@ -157,12 +157,12 @@ internal static class SnapshotTable
         connection.Execute("UPDATE snapshot SET synced = 1 WHERE tree = ?1 AND diff_id IS NOT NULL", tree);
 
     /// <summary>The numbers of all trees that are the store's own, wherever they lie. Looks at all snapshots.</summary>
-    public static HashSet<(string? Place, long Id)> OwnTrees(MetadataConnection connection)
+    public static HashSet<long> OwnTrees(MetadataConnection connection)
     {
-        using MetadataRows row = connection.Query($"SELECT l.path, s.tree {FromOwnTrees}");
-        var trees = new HashSet<(string?, long)>();
+        using MetadataRows row = connection.Query($"SELECT s.tree {FromOwnTrees}");
+        var trees = new HashSet<long>();
         while (row.Read())
-            trees.Add((row.TextOrNull(0), row.Integer(1)));
+            trees.Add(row.Integer(0));
         return trees;
     }
 

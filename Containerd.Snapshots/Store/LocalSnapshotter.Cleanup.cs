@@ -161,12 +161,13 @@ public abstract partial class LocalSnapshotter
         List<(TreePlace Place, long Id)> garbage = _metadata.ReadConsistent(connection =>
         {
             long next = ReservationTable.NextId(connection);
-            HashSet<(string?, long)> recorded = SnapshotTable.OwnTrees(connection);
+            // By number alone: a place that is reached by two names is listed as two, and its trees are recorded under one.
+            HashSet<long> recorded = SnapshotTable.OwnTrees(connection);
             return directories.FindAll(tree =>
                 tree.Id < next
                 && !inProgress.Contains(tree.Id)
                 && !reservations.Exists(other => other.Owner != _owner!.Name && living.Contains(other.Owner) && tree.Id >= other.First && tree.Id < other.First + other.Count)
-                && !recorded.Contains((tree.Place == _places.Own ? null : tree.Place.Path, tree.Id)));
+                && !recorded.Contains(tree.Id));
         });
         Reached?.Invoke(StoreStep.GarbageFound);
         foreach ((TreePlace place, long id) in garbage)

@@ -87,6 +87,26 @@ public class WritableRootTests : StoreContentTest
     }
 
     [Test]
+    public async Task Clean_up_leaves_what_lies_in_a_directory_that_has_two_names()
+    {
+        string file;
+        await using (var before = Open())
+        {
+            file = Path.Join(UpperOf(await before.PrepareAsync("work")), "file");
+            await File.WriteAllTextAsync(file, "text");
+        }
+        string link = Path.Join(DirectoryPath, "link");
+        Directory.CreateSymbolicLink(link, _fast);
+        await using var snapshotter = new OverlaySnapshotter(
+            new OverlaySnapshotterOptions { Root = Root, WritableRoot = link, Durability = Durability.Relaxed, CleansInBackground = false });
+        await snapshotter.PrepareAsync("removed");
+        await snapshotter.RemoveAsync("removed");
+        await snapshotter.CleanupAsync();
+        Assert.That(File.Exists(file));
+        Assert.That(TreesIn(_fast), Has.Length.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_process_without_the_option_goes_on_with_them()
     {
         await using (var before = Open())

@@ -111,6 +111,10 @@ internal static class MetadataSchema
             COALESCE(t.keeps_deletions, 0), COALESCE(t.has_deletions, 1), COALESCE(t.inodes, 0), COALESCE(t.bytes, 0), COALESCE(t.fingerprint, 0), COALESCE(t.synced, 0), t.boot,
             s.labels, s.created, s.updated, s.user_map, s.group_map, s.is_borrowed
         FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent LEFT JOIN tree t ON t.id = s.tree;
+        -- A tree that turned out to be lost was shared for no layer any more, and still was of several: they stay known to have it together.
+        UPDATE snapshot_3 SET diff_id = 'lost:' || tree, is_damaged = 1
+        WHERE kind = 3 AND diff_id IS NULL AND place IS NULL
+            AND tree IN (SELECT tree FROM snapshot_3 WHERE diff_id IS NULL AND place IS NULL GROUP BY tree HAVING COUNT(*) > 1);
         DROP TABLE snapshot;
         DROP TABLE tree;
         ALTER TABLE snapshot_3 RENAME TO snapshot;

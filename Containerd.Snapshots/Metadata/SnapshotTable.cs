@@ -166,6 +166,18 @@ internal static class SnapshotTable
         return trees;
     }
 
+    /// <summary>
+    /// The trees of several snapshots that are shared for no layer: a database of version 2 in which one had been found lost was brought to version 3 like that once. Looks at all snapshots.
+    /// </summary>
+    public static HashSet<long> NamelessSharedTrees(MetadataConnection connection)
+    {
+        using MetadataRows row = connection.Query($"SELECT s.tree {FromOwnTrees} AND s.kind = 3 AND s.diff_id IS NULL GROUP BY s.tree HAVING COUNT(*) > 1");
+        var trees = new HashSet<long>();
+        while (row.Read())
+            trees.Add(row.Integer(0));
+        return trees;
+    }
+
     /// <summary>Whether a tree of the store is any snapshot's. Looks at all snapshots.</summary>
     public static bool HasTree(MetadataConnection connection, long tree) => connection.QueryInteger($"SELECT 1 {FromOwnTrees} AND s.tree = ?1", tree) is not null;
 

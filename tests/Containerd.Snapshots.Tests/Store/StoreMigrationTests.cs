@@ -220,6 +220,29 @@ public class StoreMigrationTests : StoreContentTest
         Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot"), Is.Zero);
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_tree_that_format_2_shared_no_more_stays_until_the_last_that_has_it_goes(bool migratedBefore)
+    {
+        MakeFormatTwo();
+        Directory.CreateDirectory(Path.Join(Path.GetDirectoryName(FormatTwo), "additional/layers/1/fs"));
+        if (!migratedBefore)
+            ExecuteInFormatTwo("UPDATE tree SET diff_id = NULL WHERE id = 7");
+        await using var snapshotter = new OverlaySnapshotter(Plain(FormatTwo));
+        if (migratedBefore)
+            ExecuteInFormatTwo("UPDATE snapshot SET diff_id = NULL WHERE tree = 7"); // as the first version of format 3 left it
+        else
+            Assert.That((await snapshotter.VerifyAsync()).Select(defect => defect.Kind), Has.None.EqualTo(SnapshotDefectKind.DamagedMetadata));
+        await snapshotter.RemoveAsync("mapped");
+        await snapshotter.RemoveAsync("first");
+        string shared = Path.Join(FormatTwo, "layers/7/fs/shared");
+        Assert.That(File.Exists(shared), "the other that has it");
+        Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }));
+        foreach (string gone in (string[])["view", "active", "second"])
+            await snapshotter.RemoveAsync(gone);
+        Assert.That(File.Exists(shared), Is.False, "with the last");
+    }
+
     [TestCase("DELETE FROM tree WHERE id = 7", "base,other,empty view,lent,on lent,volatile")]
     [TestCase("DELETE FROM snapshot WHERE name = 'other'", "base,first,mapped,empty view,lent,on lent,volatile")]
     [TestCase("DELETE FROM place WHERE id = 2", "base,other,first,second,active,mapped,view,empty view,volatile")]
@@ -242,6 +265,12 @@ public class StoreMigrationTests : StoreContentTest
     private void MakeFormatTwo()
     {
         FormatTwoStore.Make(Path.GetDirectoryName(FormatTwo)!);
+    }
+
+    private void ExecuteInFormatTwo(string sql)
+    {
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 5000, Durability.Relaxed);
+        connection.ExecuteScript(sql);
     }
 
     private async Task<OverlaySnapshotter> OpenFormatTwoAsync()

@@ -23,7 +23,8 @@ public abstract partial class LocalSnapshotter
         CheckNotAdditional(name);
         options = options with { Labels = Copy(options.Labels) };
         // What this object has prepared it need not read, where nothing else is asked; the transaction looks all the same.
-        if (_driver.Stacks && options is { DiffId: null, Parent: null } && _prepared.TryTake(key, out Prepared prepared) && prepared.Tree is { Place: null, Boot: null }
+        // Not under its own key: that name is taken, and is free by the time the transaction looks.
+        if (_driver.Stacks && name != key && options is { DiffId: null, Parent: null } && _prepared.TryTake(key, out Prepared prepared) && prepared.Tree is { Place: null, Boot: null }
             && await OnPoolAsync(() => CommitPreparedAsync(name, key, options, prepared, cancellationToken), cancellationToken).ConfigureAwait(false) is { } committed)
         {
             return committed;

@@ -212,6 +212,16 @@ public class StoreInputTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_commit_under_its_own_key_finds_the_name_taken_and_leaves_the_work()
+    {
+        IReadOnlyList<Mount> mounts = await _snapshotter.PrepareAsync("work", "base"); // and remembered by the object
+        Assert.That((await FailureOf(() => _snapshotter.CommitAsync("work", "work"))).Kind, Is.EqualTo(ErrorKind.AlreadyExists));
+        Assert.That((await _snapshotter.FindAsync("work"))!.Kind, Is.EqualTo(SnapshotKind.Active));
+        Assert.That(await _snapshotter.MountsAsync("work"), Is.EqualTo(mounts));
+        await _snapshotter.CommitAsync("name", "work");
+    }
+
+    [Test]
     public async Task A_snapshot_removed_and_prepared_anew_while_it_is_committed_is_not_the_one()
     {
         await _snapshotter.PrepareAsync("work", "base");

@@ -100,13 +100,15 @@ public abstract partial class LocalSnapshotter
             _driver.Rebase(FilesOf(tree), chain.ConvertAll(FilesOf), cancellationToken);
             Reached?.Invoke(StoreStep.TreeRebased);
         }
+        long? lost = null;
         if (earlier is { } shared && !Directory.Exists(FilesOf(shared.Tree)))
+        {
+            lost = shared.Tree.Id;
             LogSharedTreeLost(_root.Path, shared.Tree.Id, options.DiffId!.Value);
-        else
-            earlier = null;
+        }
 
         TreePlace place = _places.Of(tree);
-        var sealing = new Sealing(name, key, options, sharedAs, tree, Lost: earlier?.Tree.Id);
+        var sealing = new Sealing(name, key, options, sharedAs, tree, Earlier: earlier?.Tree.Id, lost);
         if (place == _places.Own)
             return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
 
@@ -132,7 +134,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Lost);
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Earlier, long? Lost);
 
     /// <summary>Flushes, measures and records.</summary>
     /// <param name="sealing">What is committed.</param>
@@ -143,34 +145,17 @@ public abstract partial class LocalSnapshotter
     private async Task<SnapshotInfo> SealAsync(
         Sealing sealing, long home, List<TreeRecord> chain, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
     {
-        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, long? lost) = sealing;
-        TreeMeasure measure = Finish(home, chain.Count > 0 ? chain[0] : null, options.Progress, cancellationToken);
-        (SnapshotInfo info, bool isReplaced) = await _metadata.WriteAsync(
-            connection =>
-            {
-                (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
-                // Removed and prepared again meanwhile: what was measured is another tree.
-                if (record.Tree != tree)
-                    throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
-                if (below is null)
-                    below = Borrow(connection, borrowed)?.Row.Name;
-                if (below is not null && record.Info.Parent is null)
-                    SnapshotTable.TryAddChild(connection, SnapshotTable.FindRow(connection, below)!.Value);
-                if (lost is { } gone)
-                    SnapshotTable.StopSharing(connection, gone);
-
-                CommittedTree? shared = FindShared(connection, sharedAs, record, below is not null);
-                // Of its own kind another may be shared that did not fit here.
-                bool isFirst = sharedAs is not null && !SnapshotTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
-                SnapshotInfo committed = NewCommitted(name, below, options);
-                Rename(connection, key, tree.Id, committed, shared ?? Committed(tree with { Id = home }, measure, isFirst ? sharedAs : null));
-                if (shared is { Synced: false } unflushed && _flushes)
-                    SnapshotTable.MarkSynced(connection, unflushed.Tree.Id); // the flush was of the whole file system
-                return (committed, shared is not null);
-            },
-            cancellationToken).ConfigureAwait(false);
+        TreeMeasure measure = Finish(home, chain.Count > 0 ? chain[0] : null, sealing.Options.Progress, cancellationToken);
+        long? flushed = sealing.Earlier;
+        Sealed result;
+        // What another has committed after the flush may have been written after it too.
+        while ((result = await RecordAsync(sealing, home, measure, flushed, borrowed, cancellationToken).ConfigureAwait(false)).Info is null)
+        {
+            Flush(home);
+            flushed = result.Unflushed;
+        }
         Reached?.Invoke(StoreStep.CommitRecorded);
-        if (isReplaced)
+        if (result.IsReplaced)
         {
             Trash(_places.Own, home);
             Reached?.Invoke(StoreStep.ReplacedTreeTrashed);
@@ -178,7 +163,43 @@ public abstract partial class LocalSnapshotter
         }
         else
             Close(home);
-        return info;
+        return result.Info;
+    }
+
+    /// <summary>What came of recording: without info nothing, since the tree that is shared has to be flushed first.</summary>
+    private readonly record struct Sealed(SnapshotInfo? Info, bool IsReplaced, long? Unflushed);
+
+    private Task<Sealed> RecordAsync(
+        Sealing sealing, long home, TreeMeasure measure, long? flushed, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
+    {
+        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, _, long? lost) = sealing;
+        return _metadata.WriteAsync(
+            connection =>
+            {
+                (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
+                // Removed and prepared again meanwhile: what was measured is another tree.
+                if (record.Tree != tree)
+                    throw new ContainerdException(ErrorKind.NotFound, $"Committing snapshot '{Excerpt.Of(key)}': it was replaced by another of that key meanwhile.") { Subject = key };
+                if (lost is { } gone)
+                    SnapshotTable.StopSharing(connection, gone);
+                CommittedTree? shared = FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0);
+                bool isUnflushed = _flushes && shared is { Synced: false };
+                if (isUnflushed && shared!.Value.Tree.Id != flushed)
+                    return new Sealed(null, false, shared.Value.Tree.Id);
+                if (below is null)
+                    below = Borrow(connection, borrowed)?.Row.Name;
+                if (below is not null && record.Info.Parent is null)
+                    SnapshotTable.TryAddChild(connection, SnapshotTable.FindRow(connection, below)!.Value);
+
+                // Of its own kind another may be shared that did not fit here.
+                bool isFirst = sharedAs is not null && !SnapshotTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
+                SnapshotInfo committed = NewCommitted(name, below, options);
+                Rename(connection, key, tree.Id, committed, shared ?? Committed(tree with { Id = home }, measure, isFirst ? sharedAs : null));
+                if (isUnflushed)
+                    SnapshotTable.MarkSynced(connection, shared!.Value.Tree.Id); // the flush was of the whole file system
+                return new Sealed(committed, shared is not null, null);
+            },
+            cancellationToken);
     }
 
     // Another row, since a row lies where its name leads; SQLite would need a table of its own to change that in place.
@@ -193,12 +214,17 @@ public abstract partial class LocalSnapshotter
     /// <summary>Flushes and measures a tree in the store's own directory.</summary>
     private TreeMeasure Finish(long home, TreeRecord? beneath, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
-        if (_flushes)
-            _places.Own.Flush(home);
-        Reached?.Invoke(StoreStep.TreeFlushed);
+        Flush(home);
         TreeMeasure measure = _driver.Measure(_places.Own.FilesOf(home), beneath is { } parent ? FilesOf(parent) : null, progress, cancellationToken);
         Reached?.Invoke(StoreStep.TreeMeasured);
         return measure;
+    }
+
+    private void Flush(long home)
+    {
+        if (_flushes)
+            _places.Own.Flush(home);
+        Reached?.Invoke(StoreStep.TreeFlushed);
     }
 
     private CommittedTree Committed(TreeRecord tree, TreeMeasure measure, string? diffId) =>

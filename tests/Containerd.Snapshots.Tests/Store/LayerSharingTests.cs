@@ -110,6 +110,41 @@ public class LayerSharingTests : StoreContentTest
         Assert.That(Shown(await snapshotter.ViewAsync("view", "layer")), Is.EqualTo(new[] { "file" }));
     }
 
+    [Test]
+    public async Task A_shared_tree_that_another_committed_after_the_flush_is_flushed_again()
+    {
+        await using var full = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, Durability = Durability.Full, CleansInBackground = false });
+        await using var relaxed = new OverlaySnapshotter(Plain(Root));
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await full.PrepareAsync("key")), "file"), "file");
+        int flushes = 0;
+        full.Reached = step =>
+        {
+            if (step == StoreStep.TreeFlushed && ++flushes == 1)
+                CommitAsync(relaxed, "theirs", null, "file", SharedLayer).GetAwaiter().GetResult();
+        };
+        await full.CommitAsync("ours", "key", SharedLayer);
+        full.Reached = null;
+        Assert.That(flushes, Is.EqualTo(2), "the first was before theirs was there");
+        await full.CleanupAsync();
+        Assert.That(Entries("layers"), Has.Length.EqualTo(1), "kept once");
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 5000, Durability.Relaxed);
+        Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot WHERE synced = 1"), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_shared_tree_that_another_committed_before_the_flush_is_not_flushed_again()
+    {
+        await using var full = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, Durability = Durability.Full, CleansInBackground = false });
+        await using (var relaxed = new OverlaySnapshotter(Plain(Root)))
+            await CommitAsync(relaxed, "theirs", null, "file", SharedLayer);
+        int flushes = 0;
+        full.Reached = step => flushes += step == StoreStep.TreeFlushed ? 1 : 0;
+        await CommitAsync(full, "ours", null, "file", SharedLayer);
+        Assert.That(flushes, Is.EqualTo(1));
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 5000, Durability.Relaxed);
+        Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot WHERE synced = 1"), Is.EqualTo(2));
+    }
+
     private static async Task CommitLayerAsync(OverlaySnapshotter snapshotter, string name, string? parent, string file, SnapshotCommitOptions options)
     {
         await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync($"key of {name}", options: Layer)), file), file);

@@ -62,8 +62,6 @@ public class StoreInputTests : StoreContentTest
     }
 
     [TestCase("base\0tail", "base")]
-    [TestCase("\ud800", "\ufffd")]
-    [TestCase("\udfff tail", "\ufffd tail")]
     public async Task A_name_that_would_be_cut_or_mended_into_anothers_does_not_reach_it(string attack, string victim)
     {
         if (victim != "base")
@@ -73,6 +71,40 @@ public class StoreInputTests : StoreContentTest
         Assert.That((await FailureOf(() => _snapshotter.PrepareAsync("new", attack))).Kind, Is.EqualTo(ErrorKind.NotFound));
         Assert.That(await ListAsync(_snapshotter, new() { Parent = attack }), Is.Empty);
         Assert.That(await _snapshotter.FindAsync(victim), Is.Not.Null);
+    }
+
+    // Made here: the arguments of attributes are stored as UTF-8, which has no lone surrogate.
+    [TestCase("", 0xD800, "")]
+    [TestCase("a", 0xD800, "")]
+    [TestCase("", 0xDFFF, " tail")]
+    [TestCase("🐋", 0xDC00, "b")]
+    public async Task A_name_with_a_lone_surrogate_reaches_nobody(string head, int surrogate, string tail)
+    {
+        string attack = head + (char)surrogate + tail, victim = $"{head}\ufffd{tail}", active = $"active {head}\ufffd{tail}", other = $"active {attack}";
+        Assert.That(attack, Is.Not.EqualTo(victim));
+        await CommitAsync(_snapshotter, victim, null, "file");
+        await _snapshotter.PrepareAsync(active, "base");
+        Assert.That(await _snapshotter.FindAsync(attack), Is.Null);
+        foreach (Func<Task> use in (Func<Task>[])
+        [
+            () => _snapshotter.RemoveAsync(attack),
+            () => _snapshotter.RemoveAsync(other),
+            () => _snapshotter.MountsAsync(other),
+            () => _snapshotter.UsageAsync(attack),
+            () => _snapshotter.UpdateAsync(attack, LabelUpdate.Replace(new Dictionary<string, string>())),
+            () => _snapshotter.CommitAsync("new", other),
+            () => _snapshotter.PrepareAsync("new", attack),
+            () => _snapshotter.ViewAsync("new", attack),
+            () => _snapshotter.AdoptAsync("new", attack, LayerDiffId),
+        ])
+        {
+            ContainerdException failure = await FailureOf(use);
+            Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotFound));
+        }
+        foreach (Func<Task> make in (Func<Task>[])[() => _snapshotter.PrepareAsync(attack, "base"), () => _snapshotter.ViewAsync(attack, "base"), () => _snapshotter.CommitAsync(attack, active)])
+            Assert.That((await FailureOf(make)).Kind, Is.EqualTo(ErrorKind.InvalidArgument));
+        Assert.That(await ListAsync(_snapshotter, new() { Parent = attack }), Is.Empty);
+        Assert.That(await NamesAsync(_snapshotter), Is.EquivalentTo(new[] { "base", victim, active }));
     }
 
     [TestCase("/")]

@@ -74,7 +74,8 @@ public abstract partial class LocalSnapshotter
         SnapshotRecord? damaged = SnapshotTable.Find(connection, name);
         if (damaged?.Tree is not { } tree || FilesOf(tree) != defect.Path)
             return (names, garbage, false); // removed with one beneath, or by somebody who has made it anew perhaps
-        if (damaged.Kind == SnapshotKind.Committed)
+        // The number of another store's tree may be that of a healthy one here.
+        if (damaged.Kind == SnapshotKind.Committed && !tree.IsForeign)
             SnapshotTable.StopSharing(connection, tree.Id);
 
         var kept = new HashSet<string>(StringComparer.Ordinal);

@@ -217,6 +217,21 @@ public class AdditionalStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_damaged_tree_of_another_store_says_nothing_of_the_own_one_of_that_number()
+    {
+        await using var snapshotter = Open(Other);
+        await CommitAsync(snapshotter, "own", null, "file", SharedLayer); // tree 1 here, as the other's base there
+        await snapshotter.PrepareAsync("work", "base");
+        string damaged = Path.Join(Other, "layers/1/fs/base");
+        Assert.That(File.Exists(Path.Join(Root, "layers/1/fs/file")) && File.Exists(damaged));
+        await File.AppendAllTextAsync(damaged, "damage");
+        Assert.That((await snapshotter.RepairAsync()).Remaining.Select(defect => defect.Snapshot), Is.EqualTo(new[] { "base" }));
+        _other.Dispose();
+        await using var alone = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await alone.AdoptAsync("again", null, LayerDiffId), Is.Not.Null);
+    }
+
+    [Test]
     public async Task A_store_to_read_only_has_additional_ones_too()
     {
         await using (var own = new OverlaySnapshotter(Plain(Root)))

@@ -86,16 +86,19 @@ public abstract partial class LocalSnapshotter
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
 
         // The long work, outside any transaction (S-24) and before the name appears (L-12).
-        (bool isRebased, TreeRecord tree, List<TreeRecord> chain, CommittedTree? earlier) = _metadata.ReadToWrite(connection =>
+        (SnapshotRow? fitted, TreeRecord tree, List<TreeRecord> chain, CommittedTree? earlier) = _metadata.ReadToWrite(connection =>
         {
             (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
             // Whose trees are stacked needs to see what is beneath only to be fitted onto it.
             bool needsChain = !_driver.Stacks || record.Info.Parent is null;
             List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below) : borrowed.ConvertAll(one => one.Tree!.Value);
-            return (options.Parent is not null && record.Info.Parent is null, record.Tree!.Value, beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
+            SnapshotRow? onto = options.Parent is null || record.Info.Parent is not null ? null
+                : below is not null ? SnapshotTable.FindRow(connection, below)
+                : RowOf(borrowed[0]);
+            return (onto, record.Tree!.Value, beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
         });
         CheckBoot(key, tree);
-        if (isRebased)
+        if (fitted is not null)
         {
             _driver.Rebase(FilesOf(tree), chain.ConvertAll(FilesOf), cancellationToken);
             Reached?.Invoke(StoreStep.TreeRebased);
@@ -108,7 +111,7 @@ public abstract partial class LocalSnapshotter
         }
 
         TreePlace place = _places.Of(tree);
-        var sealing = new Sealing(name, key, options, sharedAs, tree, Earlier: earlier?.Tree.Id, lost);
+        var sealing = new Sealing(name, key, options, sharedAs, tree, Earlier: earlier?.Tree.Id, lost, fitted);
         if (place == _places.Own)
             return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
 
@@ -134,7 +137,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Earlier, long? Lost);
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Earlier, long? Lost, SnapshotRow? Fitted);
 
     /// <summary>Flushes, measures and records.</summary>
     /// <param name="sealing">What is committed.</param>
@@ -172,7 +175,7 @@ public abstract partial class LocalSnapshotter
     private Task<Sealed> RecordAsync(
         Sealing sealing, long home, TreeMeasure measure, long? flushed, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
     {
-        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, _, long? lost) = sealing;
+        (string name, string key, SnapshotCommitOptions options, string? sharedAs, TreeRecord tree, _, long? lost, SnapshotRow? fitted) = sealing;
         return _metadata.WriteAsync(
             connection =>
             {
@@ -188,8 +191,14 @@ public abstract partial class LocalSnapshotter
                     return new Sealed(null, false, shared.Value.Tree.Id);
                 if (below is null)
                     below = Borrow(connection, borrowed)?.Row.Name;
-                if (below is not null && record.Info.Parent is null)
-                    SnapshotTable.TryAddChild(connection, SnapshotTable.FindRow(connection, below)!.Value);
+                // Counted only as what the tree was fitted onto.
+                if (fitted is { } parent && !SnapshotTable.TryAddChild(connection, parent))
+                {
+                    throw new ContainerdException(
+                        ErrorKind.NotFound,
+                        $"Committing snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent.Name)}' was replaced by another of that name meanwhile; commit it again.")
+                    { Subject = parent.Name };
+                }
 
                 // Of its own kind another may be shared that did not fit here.
                 bool isFirst = sharedAs is not null && !SnapshotTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
@@ -349,6 +358,10 @@ public abstract partial class LocalSnapshotter
         }
         return (active, below is null ? null : parent);
     }
+
+    // As it is when it is borrowed.
+    private static SnapshotRow RowOf(SnapshotRecord record) =>
+        new(record.Info.Name, record.Kind, record.Info.Parent, record.Tree?.Id, record.Info.CreatedAt.UtcTicks);
 
     private static void CheckBoot(string key, TreeRecord tree)
     {

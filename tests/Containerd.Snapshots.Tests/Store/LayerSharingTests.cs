@@ -145,6 +145,28 @@ public class LayerSharingTests : StoreContentTest
         Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot WHERE synced = 1"), Is.EqualTo(2));
     }
 
+    [Test]
+    public async Task A_parent_replaced_while_a_layer_is_fitted_onto_it_is_not_found()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync("key", options: Layer)), "file"), "file");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased)
+            {
+                snapshotter.Reached = null;
+                snapshotter.RemoveAsync("base").GetAwaiter().GetResult();
+                CommitAsync(snapshotter, "base", null, "renewed").GetAwaiter().GetResult();
+            }
+        };
+        ContainerdException failure = await FailureOf(() => snapshotter.CommitAsync("layer", "key", new() { Parent = "base" }));
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotFound));
+        Assert.That(failure.Message, Does.Contain("'base'").And.Contain("replaced"));
+        await snapshotter.RemoveAsync("base"); // it counts none
+        Assert.That((await snapshotter.FindAsync("key"))!.Kind, Is.EqualTo(SnapshotKind.Active));
+    }
+
     private static async Task CommitLayerAsync(OverlaySnapshotter snapshotter, string name, string? parent, string file, SnapshotCommitOptions options)
     {
         await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync($"key of {name}", options: Layer)), file), file);

@@ -99,6 +99,7 @@ public abstract partial class LocalSnapshotter
         SnapshotFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string last = "";
+        var borrowed = new HashSet<string>(StringComparer.Ordinal);
         List<SnapshotRecord> batch;
         do
         {
@@ -110,13 +111,15 @@ public abstract partial class LocalSnapshotter
             foreach (SnapshotRecord record in batch)
             {
                 last = record.Info.Name;
+                if (record.IsBorrowed)
+                    borrowed.Add(last);
                 if (filter is null || filter.Matches(record.Info))
                     yield return record.Info;
             }
         }
         while (batch.Count == ListBatch);
 
-        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter)))
+        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter, borrowed)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (filter is null || filter.Matches(info))
@@ -124,7 +127,8 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private IEnumerable<SnapshotInfo> ListAdditional(SnapshotFilter? filter)
+    // What is borrowed, or given back, while the list is read is listed once: whether it was among the own ones decides, not whether it is now.
+    private IEnumerable<SnapshotInfo> ListAdditional(SnapshotFilter? filter, HashSet<string> listed)
     {
         for (int i = 0; i < _additional.Count; i++)
         {
@@ -136,7 +140,7 @@ public abstract partial class LocalSnapshotter
                 foreach (SnapshotRecord record in batch)
                 {
                     last = record.Info.Name;
-                    if (FindRecord(last) is null && !_additional.Take(i).Any(store => store.Find(record.Info.Name) is not null))
+                    if (!listed.Contains(last) && FindRecord(last) is null or { IsBorrowed: true } && !_additional.Take(i).Any(store => store.Find(record.Info.Name) is not null))
                         yield return record.Info;
                 }
             }

@@ -232,6 +232,30 @@ public class AdditionalStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task What_is_borrowed_or_given_back_while_it_is_listed_is_listed_once()
+    {
+        await using var snapshotter = Open(Other);
+        await CommitAsync(snapshotter, "own", null, "own");
+        var names = new List<string>();
+        await foreach (SnapshotInfo info in snapshotter.ListAsync())
+        {
+            names.Add(info.Name);
+            if (info.Name == "own")
+                await snapshotter.PrepareAsync("work", "layer");
+        }
+        Assert.That(names, Is.EquivalentTo(new[] { "base", "layer", "own" }));
+
+        names.Clear();
+        await foreach (SnapshotInfo info in snapshotter.ListAsync())
+        {
+            names.Add(info.Name);
+            if (info.Name == "work")
+                await snapshotter.RemoveAsync("work");
+        }
+        Assert.That(names, Is.EquivalentTo(new[] { "base", "layer", "own", "work" }));
+    }
+
+    [Test]
     public async Task A_store_to_read_only_has_additional_ones_too()
     {
         await using (var own = new OverlaySnapshotter(Plain(Root)))

@@ -81,6 +81,8 @@ public abstract partial class LocalSnapshotter
         cancellationToken.ThrowIfCancellationRequested();
         if (parent is null)
             throw new ContainerdException(ErrorKind.PermissionDenied, $"Making the empty view '{Excerpt.Of(key)}': the store '{Excerpt.Of(_root.Path)}' was opened to read only.") { Subject = key };
+        if (_views.ContainsKey(parent))
+            throw NotCommitted(key, parent, SnapshotKind.View);
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
         IReadOnlyList<TreeRecord> chain = _metadata.ReadConsistent(connection =>
             FindParentOfNew(connection, key, parent, borrowed)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));

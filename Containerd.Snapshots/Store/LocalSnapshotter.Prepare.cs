@@ -192,16 +192,15 @@ public abstract partial class LocalSnapshotter
             if (row is null && borrowed.Count == 0)
                 throw Missing("parent snapshot", parent);
             if (row is { Kind: not SnapshotKind.Committed })
-            {
-                throw new ContainerdException(
-                    ErrorKind.InvalidArgument, $"Making snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent)}' is {Describe(row.Value.Kind)}, not committed.")
-                { Subject = parent };
-            }
+                throw NotCommitted(key, parent, row.Value.Kind);
             if (row is { } found)
                 below = new KnownParent(found, SnapshotTable.Chain(connection, found.Name));
         }
         return SnapshotTable.Exists(connection, key) ? throw Taken(key) : below;
     }
+
+    private static ContainerdException NotCommitted(string key, string parent, SnapshotKind kind) =>
+        new(ErrorKind.InvalidArgument, $"Making snapshot '{Excerpt.Of(key)}': its parent '{Excerpt.Of(parent)}' is {Describe(kind)}, not committed.") { Subject = parent };
 
     private void CheckCapability(string key, SnapshotterCapabilities needed, string what)
     {

@@ -114,6 +114,7 @@ public class ReadOnlyStoreTests : StoreContentTest
         Assert.That((await FailureOf(() => reader.ViewAsync("active", "base"))).Kind, Is.EqualTo(ErrorKind.AlreadyExists));
         Assert.That((await FailureOf(() => reader.ViewAsync("x", "missing"))).Kind, Is.EqualTo(ErrorKind.NotFound));
         Assert.That((await FailureOf(() => reader.ViewAsync("x", "active"))).Kind, Is.EqualTo(ErrorKind.InvalidArgument));
+        Assert.That((await FailureOf(() => reader.ViewAsync("x", "view"))).Kind, Is.EqualTo(ErrorKind.InvalidArgument));
         Assert.That((await FailureOf(() => reader.ViewAsync("", "layer"))).Kind, Is.EqualTo(ErrorKind.InvalidArgument));
 
         Assert.That(await writer.FindAsync("view"), Is.Null, "nobody else knows it");

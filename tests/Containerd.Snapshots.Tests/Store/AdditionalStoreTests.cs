@@ -216,6 +216,58 @@ public class AdditionalStoreTests : StoreContentTest
         Assert.That(await _other.FindAsync("layer"), Is.Not.Null);
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_layer_is_fitted_onto_a_parent_of_another_store(bool isBorrowedMeanwhile)
+    {
+        await using var snapshotter = Open(Other);
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync("key", options: new() { IsLayer = true })), "new"), "new");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased && isBorrowedMeanwhile)
+                snapshotter.ViewAsync("other", "layer").GetAwaiter().GetResult();
+        };
+        await snapshotter.CommitAsync("top", "key", new() { Parent = "layer" });
+        snapshotter.Reached = null;
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "top")), Is.EqualTo(new[] { "base", "file", "new" }));
+        Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_parent_that_is_replaced_there_while_a_layer_is_fitted_onto_it_is_not_found()
+    {
+        await using var snapshotter = Open(Other);
+        await snapshotter.ViewAsync("view", "layer"); // borrowed, and given back below
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.PrepareAsync("key", options: new() { IsLayer = true })), "new"), "new");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased)
+            {
+                snapshotter.Reached = null;
+                snapshotter.RemoveAsync("view").GetAwaiter().GetResult();
+                _other.RemoveAsync("layer").GetAwaiter().GetResult();
+                CommitAsync(_other, "layer", null, "renewed").GetAwaiter().GetResult();
+                snapshotter.ViewAsync("other", "layer").GetAwaiter().GetResult();
+            }
+        };
+        ContainerdException failure = await FailureOf(() => snapshotter.CommitAsync("top", "key", new() { Parent = "layer" }));
+        Assert.That((failure.Kind, failure.Subject), Is.EqualTo((ErrorKind.NotFound, "layer")));
+        await snapshotter.CommitAsync("top", "key", new() { Parent = "layer" });
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "top")), Is.EqualTo(new[] { "new", "renewed" }));
+        Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_parent_whose_name_has_a_lone_surrogate_is_nobodys_there_either()
+    {
+        await CommitAsync(_other, "a\ufffd", null, "file");
+        await using var snapshotter = Open(Other);
+        string attack = "a" + (char)0xD800;
+        foreach (Func<Task> use in (Func<Task>[])[() => snapshotter.PrepareAsync("new", attack), () => snapshotter.ViewAsync("new", attack), () => snapshotter.AdoptAsync("new", attack, LayerDiffId)])
+            Assert.That((await FailureOf(use)).Kind, Is.EqualTo(ErrorKind.NotFound));
+        Assert.That(await NamesAsync(snapshotter), Is.EqualTo(new[] { "a\ufffd", "base", "layer" }));
+    }
+
     [Test]
     public async Task A_damaged_tree_of_another_store_says_nothing_of_the_own_one_of_that_number()
     {

@@ -78,6 +78,8 @@ public sealed class LinuxMounter : IMounter
     }
 
     /// <inheritdoc/>
+    /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.Unavailable"/>, where trees cannot be detached (before Linux 5.2, or by mount(2)): another process has held the lock
+    /// of the temporary directories for 30 seconds; the message names it where it can be found.</exception>
     public IDetachedMount MountDetached(IReadOnlyList<Mount> mounts)
     {
         List<MountRequest> requests = MountRequest.ParseAll(mounts);

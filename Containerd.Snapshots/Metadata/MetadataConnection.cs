@@ -36,6 +36,8 @@ internal sealed class MetadataConnection : IDisposable
         MetadataConnection opened = Open(file, file, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE, busyMilliseconds);
         try
         {
+            // Of a new database; a row is some two hundred bytes, and whoever looks one up among a hundred thousand goes through a level less than with SQLite's own 4096.
+            opened.Execute("PRAGMA page_size = 8192");
             opened.Execute("PRAGMA foreign_keys = ON");
             // Merging the log costs the more the less often pages in it are the same; SQLite's own 1000 pages are a hundred commits.
             opened.Execute("PRAGMA wal_autocheckpoint = 4000");

@@ -11,17 +11,18 @@ namespace Containerd.Snapshots;
 /// <remarks>The marks stay, unseen through an overlay: the same may have to be done again, for another parent, when the commit fails.</remarks>
 internal static class ImpliedDirectories
 {
-    private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
+    public const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
 
     /// <summary>Adapts a tree to the trees beneath.</summary>
-    /// <param name="files">The tree.</param>
+    /// <param name="tree">The tree, which is told what is about to be changed.</param>
     /// <param name="parents">The trees beneath, topmost first.</param>
     /// <param name="attributes">How overlayfs marks files.</param>
     /// <param name="cancellationToken">Stops between two directories.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.FailedPrecondition"/>: the parent has something else in the place of a directory that was implied. -or- the layer hides
     /// everything beneath it, which an overlay shows only name by name.</exception>
-    public static void Adapt(string files, IReadOnlyList<string> parents, OverlayAttributes attributes, CancellationToken cancellationToken)
+    public static void Adapt(FittedTree tree, IReadOnlyList<string> parents, OverlayAttributes attributes, CancellationToken cancellationToken)
     {
+        string files = tree.Files;
         var lowers = new List<SafeFileHandle>();
         SafeFileHandle root = Open(files);
         try
@@ -42,15 +43,21 @@ internal static class ImpliedDirectories
             }
             foreach (string parent in parents)
                 lowers.Add(Open(parent));
-            CopyUp.CopyAttributes(lowers[0], root, files);
+            Change(tree.Root, lowers[0], root, files);
             if (attributes.WasImplied(root))
-                new Walk(files, attributes, cancellationToken).Visit(root, lowers, "");
+                new Walk(files, attributes, cancellationToken).Visit(root, lowers, tree.Root);
         }
         finally
         {
             root.Dispose();
             lowers.ForEach(lower => lower.Dispose());
         }
+    }
+
+    private static void Change(FittedTree.Node node, SafeFileHandle from, SafeFileHandle to, string subject)
+    {
+        node.Before = DirectoryAttributes.Of(to, subject);
+        CopyUp.CopyAttributes(from, to, subject);
     }
 
     private static SafeFileHandle Open(string path) =>
@@ -60,11 +67,11 @@ internal static class ImpliedDirectories
     {
         private readonly Stack<Level> _levels = [];
 
-        private sealed record Level(SafeFileHandle Directory, List<SafeFileHandle> Lowers, string Path, Queue<byte[]> Children, bool HidesLowers, bool Owns);
+        private sealed record Level(SafeFileHandle Directory, List<SafeFileHandle> Lowers, string Path, FittedTree.Node Node, Queue<byte[]> Children, bool HidesLowers, bool Owns);
 
-        public void Visit(SafeFileHandle root, List<SafeFileHandle> lowers, string path)
+        public void Visit(SafeFileHandle root, List<SafeFileHandle> lowers, FittedTree.Node node)
         {
-            _levels.Push(new Level(root, lowers, path, ChildrenOf(root), HidesLowers: false, Owns: false));
+            _levels.Push(new Level(root, lowers, "", node, ChildrenOf(root), HidesLowers: false, Owns: false));
             try
             {
                 while (_levels.TryPeek(out Level? level))
@@ -72,7 +79,11 @@ internal static class ImpliedDirectories
                     if (level.Children.TryDequeue(out byte[]? name))
                         Enter(level, name);
                     else
+                    {
                         Close(_levels.Pop());
+                        if (_levels.TryPeek(out Level? above))
+                            above.Node.Close();
+                    }
                 }
             }
             finally
@@ -88,6 +99,7 @@ internal static class ImpliedDirectories
             string path = $"{parent.Path}/{Encoding.UTF8.GetString(name.AsSpan(..^1))}";
             SafeFileHandle directory = Sys.TryOpenConfined(parent.Directory, name, Sys.ReadDirectoryOnly, Confined, out int errno) ?? throw Failure("Opening", files + path, errno);
             var lowers = new List<SafeFileHandle>();
+            FittedTree.Node node = parent.Node.Add(name);
             try
             {
                 bool wasImplied = attributes.WasImplied(directory), hidesLowers = parent.HidesLowers || attributes.IsOpaque(directory);
@@ -96,8 +108,8 @@ internal static class ImpliedDirectories
                 if (lowers.Count > 0 && wasImplied && hidesLowers)
                     throw NotItself(path, "hides what is beneath it only afterwards, and in the parent it is there");
                 if (lowers.Count > 0 && attributes.IsImplied(directory))
-                    CopyUp.CopyAttributes(lowers[0], directory, files + path);
-                _levels.Push(new Level(directory, lowers, path, ChildrenOf(directory), hidesLowers, Owns: true));
+                    Change(node, lowers[0], directory, files + path);
+                _levels.Push(new Level(directory, lowers, path, node, ChildrenOf(directory), hidesLowers, Owns: true));
             }
             catch
             {

@@ -87,8 +87,8 @@ internal sealed class OverlayDriver : TreeDriver
             throw Failure("Making it possible to mount again", work, errno);
     }
 
-    public override void Rebase(string files, IReadOnlyList<string> parents, CancellationToken cancellationToken) =>
-        ImpliedDirectories.Adapt(files, parents, _attributes, cancellationToken);
+    public override void Rebase(FittedTree tree, IReadOnlyList<string> parents, CancellationToken cancellationToken) =>
+        ImpliedDirectories.Adapt(tree, parents, _attributes, cancellationToken);
 
     public override TreeMeasure Measure(string files, string? parent, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken) =>
         TreeMeasure.Take(files, _attributes, progress, cancellationToken);

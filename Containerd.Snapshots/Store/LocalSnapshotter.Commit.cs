@@ -1,10 +1,14 @@
 using System.Collections.Frozen;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
 
 public abstract partial class LocalSnapshotter
 {
     private const string BootIdFile = "/proc/sys/kernel/random/boot_id";
+
+    private static readonly TimeSpan SilentWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(5);
 
     private static string BootId { get; } = File.Exists(BootIdFile) ? File.ReadAllText(BootIdFile).Trim() : "";
 
@@ -37,6 +41,9 @@ public abstract partial class LocalSnapshotter
     {
         try
         {
+            using SafeFileHandle? held = prepared.Parent is null ? _places.Own.TryLock(prepared.Tree.Id) : null;
+            if (prepared.Parent is null && held is null)
+                return null;
             TreeMeasure measure = Finish(prepared.Tree.Id, null, options.Progress, cancellationToken);
             SnapshotInfo info = NewCommitted(name, prepared.Parent, options);
             CommittedTree committed = Committed(prepared.Tree, measure, null);
@@ -84,6 +91,7 @@ public abstract partial class LocalSnapshotter
     {
         string? sharedAs = _driver.Stacks && options is { IsIndependentOfParent: true, DiffId: { IsEmpty: false } diffId } ? diffId.ToString() : null;
         List<SnapshotRecord> borrowed = BorrowableChain(options.Parent);
+        using SafeFileHandle? held = await LockAsync(key, cancellationToken).ConfigureAwait(false);
 
         // The long work, outside any transaction (S-24) and before the name appears (L-12).
         (SnapshotRow? fitted, TreeRecord tree, List<TreeRecord> chain, CommittedTree? earlier) = _metadata.ReadToWrite(connection =>
@@ -98,11 +106,6 @@ public abstract partial class LocalSnapshotter
             return (onto, record.Tree!.Value, beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
         });
         CheckBoot(key, tree);
-        if (fitted is not null)
-        {
-            _driver.Rebase(FilesOf(tree), chain.ConvertAll(FilesOf), cancellationToken);
-            Reached?.Invoke(StoreStep.TreeRebased);
-        }
         long? lost = null;
         if (earlier is { } shared && !Directory.Exists(FilesOf(shared.Tree)))
         {
@@ -110,8 +113,70 @@ public abstract partial class LocalSnapshotter
             LogSharedTreeLost(_root.Path, shared.Tree.Id, options.DiffId!.Value);
         }
 
-        TreePlace place = _places.Of(tree);
         var sealing = new Sealing(name, key, options, sharedAs, tree, Earlier: earlier?.Tree.Id, lost, fitted);
+        if (fitted is null)
+            return await BringHomeAndSealAsync(sealing, chain, borrowed, cancellationToken).ConfigureAwait(false);
+        var onParent = new FittedTree(FilesOf(tree));
+        try
+        {
+            _driver.Rebase(onParent, chain.ConvertAll(FilesOf), cancellationToken);
+            Reached?.Invoke(StoreStep.TreeRebased);
+            return await BringHomeAndSealAsync(sealing, chain, borrowed, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Undo(onParent, sealing);
+            throw;
+        }
+    }
+
+    /// <summary>Takes the lock of an active snapshot without a parent: a commit may fit it onto one, and undo that, while no other commit looks at it. Null where there is none to lock.</summary>
+    private async ValueTask<SafeFileHandle?> LockAsync(string key, CancellationToken cancellationToken)
+    {
+        long start = _timeProvider.GetTimestamp();
+        bool told = false;
+        while (FindRecord(key) is { Kind: SnapshotKind.Active, Info.Parent: null, Tree: { } tree } && Directory.Exists(FilesOf(tree)))
+        {
+            SafeFileHandle? held = _places.Of(tree).TryLock(tree.Id);
+            if (held is not null && FindRecord(key)?.Tree == tree)
+                return held;
+            held?.Dispose();
+            TimeSpan waited = _timeProvider.GetElapsedTime(start);
+            if (waited >= _busyTimeout)
+            {
+                throw new ContainerdException(
+                    ErrorKind.Unavailable, $"Committing snapshot '{Excerpt.Of(key)}': another call has been committing it for {waited.TotalSeconds:F1} s; it may be stopped.")
+                { Subject = key };
+            }
+            if (!told && waited >= SilentWait)
+            {
+                told = true;
+                LogWaitingForCommit(key, _root.Path);
+            }
+            await Task.Delay(LockPause, _timeProvider, cancellationToken).ConfigureAwait(false);
+        }
+        return null;
+    }
+
+    // Of a transaction that failed in its last moment nobody knows whether it happened. What was committed stays as it is.
+    private void Undo(FittedTree fitted, Sealing sealing)
+    {
+        try
+        {
+            if (!sealing.MayBeRecorded || FindRecord(sealing.Key) is { Kind: SnapshotKind.Active } record && record.Tree == sealing.Tree)
+                fitted.Restore();
+        }
+        catch (Exception e) when (e is ContainerdException or ObjectDisposedException)
+        {
+            LogNotRestored(_root.Path, sealing.Tree.Id, e.Message);
+        }
+    }
+
+    /// <summary>Brings a tree that was written in another place to where the layers are, and then as <see cref="SealAsync"/>.</summary>
+    private async Task<SnapshotInfo> BringHomeAndSealAsync(Sealing sealing, List<TreeRecord> chain, List<SnapshotRecord> borrowed, CancellationToken cancellationToken)
+    {
+        TreeRecord tree = sealing.Tree;
+        TreePlace place = _places.Of(tree);
         if (place == _places.Own)
             return await SealAsync(sealing, tree.Id, chain, borrowed, cancellationToken).ConfigureAwait(false);
 
@@ -119,7 +184,7 @@ public abstract partial class LocalSnapshotter
         long home = await BeginTreeAsync(_places.Own, cancellationToken).ConfigureAwait(false);
         try
         {
-            new FileTreeCopier().Copy(place.FilesOf(tree.Id), _places.Own.FilesOf(home), null, CopyingProgress.Of(options.Progress), cancellationToken);
+            new FileTreeCopier().Copy(place.FilesOf(tree.Id), _places.Own.FilesOf(home), null, CopyingProgress.Of(sealing.Options.Progress), cancellationToken);
             Reached?.Invoke(StoreStep.TreeMoved);
             SnapshotInfo info = await SealAsync(sealing, home, chain, borrowed, cancellationToken).ConfigureAwait(false);
             Trash(place, tree.Id);
@@ -137,7 +202,11 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Earlier, long? Lost, SnapshotRow? Fitted);
+    private sealed record Sealing(string Name, string Key, SnapshotCommitOptions Options, string? SharedAs, TreeRecord Tree, long? Earlier, long? Lost, SnapshotRow? Fitted)
+    {
+        /// <summary>Whether the change was made, unless its transaction failed in the last moment.</summary>
+        public bool MayBeRecorded { get; set; }
+    }
 
     /// <summary>Flushes, measures and records.</summary>
     /// <param name="sealing">What is committed.</param>
@@ -204,6 +273,7 @@ public abstract partial class LocalSnapshotter
                 bool isFirst = sharedAs is not null && !SnapshotTable.IsShared(connection, sharedAs, tree.KeepsDeletions);
                 SnapshotInfo committed = NewCommitted(name, below, options);
                 Rename(connection, key, tree.Id, committed, shared ?? Committed(tree with { Id = home }, measure, isFirst ? sharedAs : null));
+                sealing.MayBeRecorded = true;
                 if (isUnflushed)
                     SnapshotTable.MarkSynced(connection, shared!.Value.Tree.Id); // the flush was of the whole file system
                 return new Sealed(committed, shared is not null, null);

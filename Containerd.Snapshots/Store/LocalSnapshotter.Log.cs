@@ -22,6 +22,12 @@ public abstract partial class LocalSnapshotter
     [LoggerMessage(EventId = 3008, Level = LogLevel.Warning, Message = "The committed tree {Tree} of '{Root}' could not be closed to writing: {Reason}")]
     private partial void LogNotClosed(string root, long tree, string reason);
 
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "The active tree {Tree} of '{Root}' keeps attributes of the parent that it was not committed onto: {Reason}")]
+    private partial void LogNotRestored(string root, long tree, string reason);
+
+    [LoggerMessage(EventId = 3013, Level = LogLevel.Information, Message = "Waiting for another call to finish committing snapshot '{Key}' of '{Root}'")]
+    private partial void LogWaitingForCommit(string key, string root);
+
     [LoggerMessage(EventId = 3005, Level = LogLevel.Warning, Message = "Something removed from '{Root}' could not be deleted: {Reason}")]
     private partial void LogNotCleaned(string root, string reason);
 

@@ -28,6 +28,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
     private readonly List<AdditionalStore> _additional = [];
     private readonly bool _isReadOnly;
     private readonly bool _flushes;
+    private readonly TimeSpan _busyTimeout;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
 
@@ -39,6 +40,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
         _timeProvider = timeProvider ?? TimeProvider.System;
         _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger(GetType());
         _flushes = options.Durability == Durability.Full;
+        _busyTimeout = options.BusyTimeout;
         _isReadOnly = options.IsReadOnly;
 
         MetadataStore? metadata = null;

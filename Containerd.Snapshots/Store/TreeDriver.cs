@@ -37,10 +37,10 @@ internal abstract class TreeDriver
     }
 
     /// <summary>Fits a tree that was prepared with nothing beneath it onto a parent. Can be repeated, also for another parent.</summary>
-    /// <param name="files">The tree.</param>
+    /// <param name="tree">The tree, which is told what is about to be changed, so that the caller can undo it.</param>
     /// <param name="parents">The directories of the trees beneath, topmost first.</param>
-    /// <param name="cancellationToken">Stops between two entries.</param>
-    public virtual void Rebase(string files, IReadOnlyList<string> parents, CancellationToken cancellationToken) =>
+    /// <param name="cancellationToken">Stops between two directories.</param>
+    public virtual void Rebase(FittedTree tree, IReadOnlyList<string> parents, CancellationToken cancellationToken) =>
         throw new InvalidOperationException($"The {Name} snapshotter cannot rebase.");
 
     /// <summary>Measures a tree.</summary>

@@ -63,6 +63,23 @@ internal sealed class TreePlace : IDisposable
         return errno is 0 or EEXIST ? errno == 0 : throw Failure("Making the tree", FilesOf(id), errno);
     }
 
+    /// <summary>Takes the lock of a tree, which excludes other commits of it; null where another has it. It ends with the handle.</summary>
+    public SafeFileHandle? TryLock(long id)
+    {
+        SafeFileHandle tree = Sys.TryOpen(Layers, Name(id), Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening the tree", FilesOf(id), errno);
+        bool isLocked = false;
+        try
+        {
+            isLocked = Sys.TryLock(tree, FilesOf(id));
+            return isLocked ? tree : null;
+        }
+        finally
+        {
+            if (!isLocked)
+                tree.Dispose();
+        }
+    }
+
     public SafeFileHandle OpenFiles(long id) =>
         Sys.TryOpen(Layers, $"{Name(id)}/fs", Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening the tree", FilesOf(id), errno);
 

@@ -7,7 +7,7 @@ namespace Containerd.Snapshots;
 internal static class CopyUp
 {
     private const int BufferLength = 256 << 10;
-    private const int MaxXattrLength = 64 << 10; // linux/limits.h XATTR_SIZE_MAX and XATTR_LIST_MAX
+    public const int MaxXattrLength = 64 << 10; // linux/limits.h XATTR_SIZE_MAX and XATTR_LIST_MAX
 
     /// <summary>Copies a file that is not a directory from the topmost lower layer that has it; false where none shows it.</summary>
     public static bool CopyFile(MergedDirectory directory, ReadOnlySpan<byte> name, OverlayAttributes overlay, CancellationToken cancellationToken)
@@ -127,7 +127,9 @@ internal static class CopyUp
         }
     }
 
-    // Not trusted.*, which the kernel's own copy-up makes anew, and no marks of overlayfs.
+    /// <summary>Whether an extended attribute is copied: not trusted.*, which the kernel's own copy-up makes anew, and no mark of overlayfs.</summary>
+    public static bool Copies(ReadOnlySpan<byte> xattr) => !xattr.StartsWith("trusted."u8) && !OverlayAttributes.IsOverlay(xattr);
+
     private static void CopyXattrs(SafeFileHandle from, SafeFileHandle to, string subject)
     {
         byte[] names = ArrayPool<byte>.Shared.Rent(MaxXattrLength);
@@ -142,7 +144,7 @@ internal static class CopyUp
             {
                 ReadOnlySpan<byte> name = rest[..rest.IndexOf((byte)0)];
                 rest = rest[(name.Length + 1)..];
-                if (name.StartsWith("trusted."u8) || OverlayAttributes.IsOverlay(name))
+                if (!Copies(name))
                     continue;
                 Interop.FileResult read = Interop.Xattr.Get(from, name, value, out int valueLength);
                 if (read.NoData)

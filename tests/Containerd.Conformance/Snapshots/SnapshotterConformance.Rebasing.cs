@@ -94,6 +94,55 @@ public abstract partial class SnapshotterConformance
         Change(await Snapshotter.ViewAsync("view", "on directory"), root => Assert.That(Run("stat", "-c", "%a", Path.Join(root, "place")), Is.EqualTo("710")));
     }
 
+    /// <summary>A layer whose commit onto a parent is stopped, or finds deep in the tree that it does not fit, has the directories it had, with all their attributes.</summary>
+    [Test]
+    public async Task StoppedRebaseChangesNothing()
+    {
+        await CommitLayerAsync("base", null, root =>
+        {
+            Write(root, "a/b/c/file", "1");
+            Write(root, "a/b/d", "a file");
+            FileXattr.Set(Path.Join(root, "a/b"), "user.of.base", [1]);
+            FileXattr.Set(root, "user.of.both", [1]);
+            Run("chown", "-R", "12:34", Path.Join(root, "a"));
+            Run("chmod", "1711", root, Path.Join(root, "a"), Path.Join(root, "a/b/c"));
+            Run("touch", "-d", "2001-02-03", Path.Join(root, "a/b/c"), Path.Join(root, "a/b"), Path.Join(root, "a"), root);
+        });
+        if (await RefusesToRebaseAsync("base"))
+            return;
+        IReadOnlyList<Mount> mounts = await Snapshotter.PrepareAsync("layer", null, new() { IsLayer = true });
+        await ApplyAsync(new TarBuilder().File("a/b/c/new", "2"), mounts);
+        Change(mounts, root =>
+        {
+            FileXattr.Set(root, "user.of.both", [2]);
+            FileXattr.Set(Path.Join(root, "a"), "user.of.layer", [2]);
+        });
+        string[] before = Described();
+        using (var stopping = new CancellationTokenSource())
+        {
+            var stop = new Told(_ => stopping.Cancel());
+            Assert.That(async () => await Snapshotter.CommitAsync("rebased", "layer", new() { Parent = "base", Progress = stop }, stopping.Token), Throws.InstanceOf<OperationCanceledException>());
+        }
+        Assert.That(Described(), Is.EqualTo(before));
+
+        await ApplyAsync(new TarBuilder().File("a/b/d/new", "2"), mounts);
+        before = Described();
+        Assert.That(await KindOf(Snapshotter.CommitAsync("rebased", "layer", new() { Parent = "base" })), Is.EqualTo(ErrorKind.FailedPrecondition));
+        Assert.That(Described(), Is.EqualTo(before));
+
+        string[] Described()
+        {
+            string[] lines = [];
+            Change(mounts, root => lines = [.. TreeSnapshot.Describe(root)]);
+            return lines;
+        }
+    }
+
+    private sealed class Told(Action<SnapshotProgress> tell) : IProgress<SnapshotProgress>
+    {
+        public void Report(SnapshotProgress value) => tell(value);
+    }
+
     /// <summary>The errors of giving a parent afterwards, in their order (S-3).</summary>
     [Test]
     public async Task RebaseErrors()

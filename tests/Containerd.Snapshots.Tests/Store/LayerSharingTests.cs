@@ -1,3 +1,5 @@
+using Containerd.Conformance;
+
 namespace Containerd.Snapshots;
 
 public class LayerSharingTests : StoreContentTest
@@ -165,6 +167,93 @@ public class LayerSharingTests : StoreContentTest
         Assert.That(failure.Message, Does.Contain("'base'").And.Contain("replaced"));
         await snapshotter.RemoveAsync("base"); // it counts none
         Assert.That((await snapshotter.FindAsync("key"))!.Kind, Is.EqualTo(SnapshotKind.Active));
+    }
+
+    [TestCase(StoreStep.TreeRebased)]
+    [TestCase(StoreStep.TreeFlushed)]
+    [TestCase(StoreStep.TreeMeasured)]
+    public async Task What_fitting_has_changed_is_undone_when_the_commit_fails_behind_it(object at)
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await ChangeRootOfAsync(snapshotter, "above", "base");
+        string upper = UpperOf(await snapshotter.PrepareAsync("key", options: Layer));
+        IReadOnlyList<string> before = TreeSnapshot.Describe(upper);
+        snapshotter.Reached = step =>
+        {
+            if (step == (StoreStep)at)
+                throw new ContainerdException(ErrorKind.ResourceExhausted, "The disk is full.");
+        };
+        await FailureOf(() => snapshotter.CommitAsync("layer", "key", new() { Parent = "above" }));
+        Assert.That(TreeSnapshot.Describe(upper), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task What_was_recorded_is_not_undone()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(snapshotter, "base", null, "base");
+        await ChangeRootOfAsync(snapshotter, "above", "base");
+        await snapshotter.PrepareAsync("key", options: Layer);
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.CommitRecorded)
+                throw new ContainerdException(ErrorKind.ResourceExhausted, "The disk is full.");
+        };
+        await FailureOf(() => snapshotter.CommitAsync("layer", "key", new() { Parent = "above" }));
+        Assert.That(await snapshotter.VerifyAsync(), Is.Empty, "it is committed as it was measured");
+    }
+
+    [TestCase(null)]
+    [TestCase("above")]
+    public async Task A_commit_waits_for_another_that_fits_the_tree_onto_a_parent(string? parent)
+    {
+        await using var fitting = new OverlaySnapshotter(Plain(Root));
+        await using var other = new OverlaySnapshotter(Plain(Root));
+        await CommitAsync(fitting, "base", null, "base");
+        await ChangeRootOfAsync(fitting, "above", "base");
+        string upper = UpperOf(await other.PrepareAsync("key", options: Layer));
+        Task<SnapshotInfo>? waiting = null;
+        fitting.Reached = step =>
+        {
+            if (step != StoreStep.TreeRebased)
+                return;
+            waiting = other.CommitAsync("other", "key", new() { Parent = parent });
+            Assert.That(waiting.Wait(TimeSpan.FromMilliseconds(200)), Is.False);
+            throw new ContainerdException(ErrorKind.ResourceExhausted, "The disk is full.");
+        };
+        await FailureOf(() => fitting.CommitAsync("layer", "key", new() { Parent = "above" }));
+        Assert.That((await waiting!).Parent, Is.EqualTo(parent));
+        Assert.That(await other.VerifyAsync(), Is.Empty);
+        Assert.That(File.GetUnixFileMode(upper).HasFlag(UnixFileMode.StickyBit), Is.EqualTo(parent is not null));
+    }
+
+    [Test]
+    public async Task A_commit_that_waits_too_long_for_another_says_so()
+    {
+        await using var fitting = new OverlaySnapshotter(Plain(Root));
+        await using var other = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, BusyTimeout = TimeSpan.FromMilliseconds(50), CleansInBackground = false });
+        await CommitAsync(fitting, "base", null, "base");
+        await fitting.PrepareAsync("key", options: Layer);
+        ContainerdException? failure = null;
+        fitting.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased)
+                failure = FailureOf(() => other.CommitAsync("other", "key")).GetAwaiter().GetResult();
+        };
+        await fitting.CommitAsync("layer", "key", new() { Parent = "base" });
+        Assert.That(failure!.Kind, Is.EqualTo(ErrorKind.Unavailable));
+        Assert.That(failure.Message, Does.Contain("'key'").And.Contain("committing it"));
+    }
+
+    // A mode, an attribute and times that a layer's own root has not.
+    private static async Task ChangeRootOfAsync(OverlaySnapshotter snapshotter, string name, string parent)
+    {
+        string upper = UpperOf(await snapshotter.PrepareAsync($"key of {name}", parent));
+        File.SetUnixFileMode(upper, (UnixFileMode)0x3FF);
+        SetAttribute(upper, "user.of.base"u8, "1"u8);
+        Directory.SetLastWriteTimeUtc(upper, DateTime.UnixEpoch);
+        await snapshotter.CommitAsync(name, $"key of {name}");
     }
 
     private static async Task CommitLayerAsync(OverlaySnapshotter snapshotter, string name, string? parent, string file, SnapshotCommitOptions options)

@@ -8,9 +8,7 @@ internal static class MetadataSalvage
     /// <summary>Copies.</summary>
     /// <param name="damaged">The damaged database; it may be missing, or no database at all.</param>
     /// <param name="target">The new one, without tables yet.</param>
-    /// <param name="nextTree">No tree on disk has this number or a higher one.</param>
-    /// <returns>The names of the snapshots copied.</returns>
-    public static List<string> Copy(string damaged, MetadataConnection target, long nextTree)
+    public static void Copy(string damaged, MetadataConnection target)
     {
         // Into the same tables as it has; then they become the current ones, as those of any older store.
         long version = MetadataSchema.VersionOf(damaged);
@@ -27,7 +25,6 @@ internal static class MetadataSalvage
         Write(target, () =>
         {
             // What refers to what was lost is lost too; again and again, since chains are long.
-            target.Execute("DELETE FROM snapshot WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
             while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT name FROM snapshot)") > 0)
             {
             }
@@ -38,17 +35,24 @@ internal static class MetadataSalvage
                 WHERE snapshot.name = s.name
                 """);
             target.Execute("DELETE FROM store WHERE rowid NOT IN (SELECT MAX(rowid) FROM store)");
-            target.Execute("DELETE FROM sequence");
-            target.Execute("INSERT INTO sequence(next_tree) SELECT MAX(?1, (SELECT COALESCE(MAX(tree), 0) + 1 FROM snapshot))", nextTree);
         });
-        return target.QueryTexts("SELECT name FROM snapshot");
     }
 
-    // Up to version 2 a snapshot referred to the rows of its parent and its tree, which the migration looks up.
+    /// <summary>Sets the number that the next tree has: behind those of the snapshots, and not below <paramref name="atLeast"/>.</summary>
+    public static void SetNextTree(MetadataConnection target, long atLeast) => Write(target, () =>
+    {
+        target.Execute("DELETE FROM sequence");
+        target.Execute("INSERT INTO sequence(next_tree) SELECT MAX(?1, (SELECT COALESCE(MAX(tree), 0) + 1 FROM snapshot))", atLeast);
+    });
+
+    // What a migration refuses, or looks up: up to version 2 a snapshot referred to the rows of its parent and its tree.
     private static void DropLost(MetadataConnection target, long version)
     {
         if (version > 2)
+        {
+            target.Execute("DELETE FROM snapshot WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
             return;
+        }
         if (version == 2)
             target.Execute("DELETE FROM tree WHERE place IS NOT NULL AND place NOT IN (SELECT id FROM place)");
         target.Execute("DELETE FROM snapshot WHERE tree IS NOT NULL AND tree NOT IN (SELECT id FROM tree)");

@@ -111,15 +111,20 @@ internal static class MetadataSchema
             COALESCE(t.keeps_deletions, 0), COALESCE(t.has_deletions, 1), COALESCE(t.inodes, 0), COALESCE(t.bytes, 0), COALESCE(t.fingerprint, 0), COALESCE(t.synced, 0), t.boot,
             s.labels, s.created, s.updated, s.user_map, s.group_map, s.is_borrowed
         FROM snapshot s LEFT JOIN snapshot p ON p.id = s.parent LEFT JOIN tree t ON t.id = s.tree;
-        -- A tree that turned out to be lost was shared for no layer any more, and still was of several: they stay known to have it together.
-        UPDATE snapshot_3 SET diff_id = 'lost:' || tree, is_damaged = 1
-        WHERE kind = 3 AND diff_id IS NULL AND place IS NULL
-            AND tree IN (SELECT tree FROM snapshot_3 WHERE diff_id IS NULL AND place IS NULL GROUP BY tree HAVING COUNT(*) > 1);
         DROP TABLE snapshot;
         DROP TABLE tree;
         ALTER TABLE snapshot_3 RENAME TO snapshot;
         CREATE INDEX snapshot_by_diff_id ON snapshot(diff_id, keeps_deletions) WHERE diff_id IS NOT NULL;
         CREATE INDEX snapshot_by_shared_tree ON snapshot(tree) WHERE diff_id IS NOT NULL;
+        """,
+        """
+        -- Chosen at random when a row is made: whoever has read one sees whether the same row still has the name. One that is borrowed has that of the row it stands for.
+        ALTER TABLE snapshot ADD COLUMN identity INTEGER NOT NULL DEFAULT 0;
+        UPDATE snapshot SET identity = random();
+        -- A tree that turned out to be lost was, up to version 2, shared for no layer any more, and still was of several: they stay known to have it together.
+        UPDATE snapshot SET diff_id = 'lost:' || tree, is_damaged = 1
+        WHERE kind = 3 AND diff_id IS NULL AND place IS NULL
+            AND tree IN (SELECT tree FROM snapshot WHERE diff_id IS NULL AND place IS NULL GROUP BY tree HAVING COUNT(*) > 1);
         """,
     ];
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace Containerd.Snapshots;
@@ -11,6 +12,8 @@ namespace Containerd.Snapshots;
 internal sealed partial class MetadataStore : IDisposable
 {
     private const int ReaderBusyMilliseconds = 10_000;
+    private const int IndexPolls = 200;
+    private const int IndexPollMilliseconds = 5;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan SilentWait = TimeSpan.FromSeconds(1);
@@ -99,7 +102,7 @@ internal sealed partial class MetadataStore : IDisposable
     public T Read<T>(Func<MetadataConnection, T> body)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
-        if (_still is not null && _still.TryRead(body, out T? result))
+        if (_still is not null && TryReadStill(_still, body, out T? result))
             return result;
         if (!_readers.TryTake(out MetadataConnection? reader))
             reader = _openReader();
@@ -111,6 +114,24 @@ internal sealed partial class MetadataStore : IDisposable
         {
             Return(reader);
         }
+    }
+
+    private bool TryReadStill<T>(StillDatabase still, Func<MetadataConnection, T> body, [MaybeNullWhen(false)] out T result)
+    {
+        for (int polls = 0; !still.TryRead(body, out result); polls++)
+        {
+            if (!still.IsIndexMissing)
+                return false;
+            if (polls == IndexPolls)
+            {
+                throw new ContainerdException(
+                    ErrorKind.FailedPrecondition,
+                    $"Metadata '{Excerpt.Of(_file)}' has a log, but not the index of it ('-shm'), which to read only is not made: of a copy, perhaps, that left it out. Open the store for writing once.")
+                { Subject = _file };
+            }
+            Interop.Sys.AwaitNews(null, IndexPollMilliseconds);
+        }
+        return true;
     }
 
     /// <summary>Reads by several statements that all see one state of the database.</summary>

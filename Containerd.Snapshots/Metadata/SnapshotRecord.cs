@@ -8,8 +8,9 @@ namespace Containerd.Snapshots;
 /// <param name="Mappings">Whose IDs its mounts show.</param>
 /// <param name="HasChildren">Whether others are based on it.</param>
 /// <param name="IsBorrowed">Whether it stands for one of an additional store that others here are based on.</param>
+/// <param name="Identity">A random number, which tells it from any other that has had the name; what is borrowed has that of what it stands for.</param>
 internal sealed record SnapshotRecord(
-    SnapshotInfo Info, TreeRecord? Tree, string? DiffId, TreeMeasure Measure, IdMappings Mappings, bool HasChildren, bool IsBorrowed)
+    SnapshotInfo Info, TreeRecord? Tree, string? DiffId, TreeMeasure Measure, IdMappings Mappings, bool HasChildren, bool IsBorrowed, long Identity)
 {
     public SnapshotKind Kind => Info.Kind;
 }

@@ -6,7 +6,7 @@ internal static class SnapshotTable
     private const string TreeColumns = "s.tree, s.keeps_deletions, s.has_deletions, s.boot, l.path, l.is_foreign";
 
     private const string Columns = $"""
-        {TreeColumns}, s.name, s.kind, s.parent, s.labels, s.created, s.updated, s.diff_id, s.inodes, s.bytes, s.fingerprint, s.user_map, s.group_map, s.children, s.is_borrowed
+        {TreeColumns}, s.name, s.kind, s.parent, s.labels, s.created, s.updated, s.diff_id, s.inodes, s.bytes, s.fingerprint, s.user_map, s.group_map, s.children, s.is_borrowed, s.identity
         FROM snapshot s LEFT JOIN place l ON l.id = s.place
         """;
 
@@ -19,18 +19,18 @@ internal static class SnapshotTable
         return row.Read() ? Read(row) : null;
     }
 
-    /// <summary>What users see of a snapshot.</summary>
-    public static SnapshotInfo? FindInfo(MetadataConnection connection, string name)
+    /// <summary>What users see of a snapshot, and the identity of the one it stands for where it is borrowed.</summary>
+    public static (SnapshotInfo? Info, long? Borrowed) FindInfo(MetadataConnection connection, string name)
     {
-        using MetadataRows row = connection.Query("SELECT kind, parent, labels, created, updated FROM snapshot WHERE name = ?1", name);
-        return row.Read() ? ReadInfo(row, name, 0) : null;
+        using MetadataRows row = connection.Query("SELECT kind, parent, labels, created, updated, is_borrowed, identity FROM snapshot WHERE name = ?1", name);
+        return row.Read() ? (ReadInfo(row, name, 0), row.Flag(5) ? row.Integer(6) : null) : default;
     }
 
     /// <summary>A snapshot without what is only shown of it.</summary>
     public static SnapshotRow? FindRow(MetadataConnection connection, string name)
     {
-        using MetadataRows row = connection.Query("SELECT kind, parent, tree, created FROM snapshot WHERE name = ?1", name);
-        return row.Read() ? new SnapshotRow(name, (SnapshotKind)row.Integer(0), row.TextOrNull(1), row.IntegerOrNull(2), row.Integer(3)) : null;
+        using MetadataRows row = connection.Query("SELECT kind, parent, identity FROM snapshot WHERE name = ?1", name);
+        return row.Read() ? new SnapshotRow(name, (SnapshotKind)row.Integer(0), row.TextOrNull(1), row.Integer(2)) : null;
     }
 
     public static bool Exists(MetadataConnection connection, string name) =>
@@ -78,27 +78,30 @@ internal static class SnapshotTable
     /// <summary>Makes the row of an active snapshot or a view; false where the name is taken.</summary>
     public static bool TryInsert(MetadataConnection connection, SnapshotInfo info, TreeRecord? tree, long? place, IdMappings mappings) => connection.Execute(
         """
-        INSERT INTO snapshot(name, kind, parent, tree, place, keeps_deletions, boot, labels, created, updated, user_map, group_map)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT(name) DO NOTHING
+        INSERT INTO snapshot(name, kind, parent, tree, place, keeps_deletions, boot, labels, created, updated, user_map, group_map, identity)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, random()) ON CONFLICT(name) DO NOTHING
         """,
         info.Name, (long)info.Kind, info.Parent, tree?.Id, place, tree?.KeepsDeletions ?? false, tree?.Boot,
         LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, mappings.Users, mappings.Groups) > 0;
 
     /// <summary>Makes the row of a committed snapshot; false where the name is taken.</summary>
-    public static bool TryInsertCommitted(MetadataConnection connection, SnapshotInfo info, in CommittedTree tree, bool isBorrowed = false) => connection.Execute(
+    /// <param name="connection">The database.</param>
+    /// <param name="info">What users see of it.</param>
+    /// <param name="tree">Its tree.</param>
+    /// <param name="borrowed">The identity of the one it stands for, where it is another store's.</param>
+    public static bool TryInsertCommitted(MetadataConnection connection, SnapshotInfo info, in CommittedTree tree, long? borrowed = null) => connection.Execute(
         """
         INSERT INTO snapshot(
-            name, kind, parent, tree, place, diff_id, keeps_deletions, has_deletions, inodes, bytes, fingerprint, synced, labels, created, updated, user_map, group_map, is_borrowed)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', '', ?16) ON CONFLICT(name) DO NOTHING
+            name, kind, parent, tree, place, diff_id, keeps_deletions, has_deletions, inodes, bytes, fingerprint, synced, labels, created, updated, user_map, group_map, is_borrowed, identity)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '', '', ?16, COALESCE(?17, random())) ON CONFLICT(name) DO NOTHING
         """,
         info.Name, (long)info.Kind, info.Parent, tree.Tree.Id, tree.Tree.IsForeign ? PlaceTable.Ensure(connection, tree.Tree.Place!, isForeign: true) : (long?)null,
         tree.DiffId, tree.Tree.KeepsDeletions, tree.Measure.HasDeletions, tree.Measure.Usage.Inodes, tree.Measure.Usage.Bytes, tree.Measure.Fingerprint, tree.Synced,
-        LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, isBorrowed) > 0;
+        LabelText.Write(info.Labels), info.CreatedAt.UtcTicks, info.UpdatedAt.UtcTicks, borrowed is not null, borrowed) > 0;
 
     /// <summary>Counts a snapshot that is about to be based on another, if that still is what it was.</summary>
     public static bool TryAddChild(MetadataConnection connection, in SnapshotRow parent) => connection.Execute(
-        "UPDATE snapshot SET children = children + 1 WHERE name = ?1 AND kind = ?2 AND parent IS ?3 AND tree IS ?4 AND created = ?5",
-        parent.Name, (long)parent.Kind, parent.Parent, parent.TreeId, parent.Created) > 0;
+        "UPDATE snapshot SET children = children + 1 WHERE name = ?1 AND identity = ?2", parent.Name, parent.Identity) > 0;
 
     /// <summary>Deletes the row of an active snapshot, whose parent goes on counting it; false where there is none of that key and tree.</summary>
     public static bool TryTakeActive(MetadataConnection connection, string key, long tree) =>
@@ -166,18 +169,6 @@ internal static class SnapshotTable
         return trees;
     }
 
-    /// <summary>
-    /// The trees of several snapshots that are shared for no layer: a database of version 2 in which one had been found lost was brought to version 3 like that once. Looks at all snapshots.
-    /// </summary>
-    public static HashSet<long> NamelessSharedTrees(MetadataConnection connection)
-    {
-        using MetadataRows row = connection.Query($"SELECT s.tree {FromOwnTrees} AND s.kind = 3 AND s.diff_id IS NULL GROUP BY s.tree HAVING COUNT(*) > 1");
-        var trees = new HashSet<long>();
-        while (row.Read())
-            trees.Add(row.Integer(0));
-        return trees;
-    }
-
     /// <summary>Whether a tree of the store is any snapshot's. Looks at all snapshots.</summary>
     public static bool HasTree(MetadataConnection connection, long tree) => connection.QueryInteger($"SELECT 1 {FromOwnTrees} AND s.tree = ?1", tree) is not null;
 
@@ -223,7 +214,7 @@ internal static class SnapshotTable
     {
         string name = row.Text(6);
         return new SnapshotRecord(
-            ReadInfo(row, name, 7), ReadTree(row), row.TextOrNull(12), ReadMeasure(row, 13), new IdMappings(row.Text(16), row.Text(17)), row.Integer(18) > 0, row.Flag(19));
+            ReadInfo(row, name, 7), ReadTree(row), row.TextOrNull(12), ReadMeasure(row, 13), new IdMappings(row.Text(16), row.Text(17)), row.Integer(18) > 0, row.Flag(19), row.Integer(20));
     }
 
     // Each of these reads consecutive columns; a tree the first ones.

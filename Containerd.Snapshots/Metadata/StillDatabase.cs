@@ -17,6 +17,11 @@ internal sealed class StillDatabase(string file) : IDisposable
     /// <summary>Whether there are changes that are not in the database itself.</summary>
     public bool HasLog => new FileInfo(file + "-wal") is { Exists: true, Length: > 0 };
 
+    /// <summary>
+    /// Whether there is a log without its index, which SQLite would make to read it. Whoever closes the database last removes the index first, so this may be over in a moment.
+    /// </summary>
+    public bool IsIndexMissing => HasLog && !File.Exists(file + "-shm");
+
     /// <summary>Reads; false where somebody writes.</summary>
     public bool TryRead<T>(Func<MetadataConnection, T> body, [MaybeNullWhen(false)] out T result)
     {

@@ -48,6 +48,33 @@ public abstract partial class LocalSnapshotter
     private static SnapshotRecord Resolved(AdditionalStore store, SnapshotRecord record) =>
         record with { Tree = record.Tree is { } tree ? tree with { Place = tree.Place ?? store.Path, IsForeign = true } : null };
 
+    /// <summary>The trees of a chain of another store as <see cref="Borrow"/> makes it: down to a name that this store has, which means its own, as everywhere.</summary>
+    private List<TreeRecord> ChainOfBorrowed(MetadataConnection connection, List<SnapshotRecord> chain)
+    {
+        var trees = new List<TreeRecord>();
+        foreach (SnapshotRecord record in chain)
+        {
+            if (SnapshotTable.FindRow(connection, record.Info.Name) is { } own)
+            {
+                CheckIsBase(own);
+                trees.AddRange(SnapshotTable.Chain(connection, own.Name));
+                break;
+            }
+            trees.Add(record.Tree!.Value);
+        }
+        return trees;
+    }
+
+    private void CheckIsBase(in SnapshotRow own)
+    {
+        if (own.Kind != SnapshotKind.Committed)
+        {
+            throw new ContainerdException(
+                ErrorKind.InvalidArgument, $"The parent '{Excerpt.Of(own.Name)}' is {Describe(own.Kind)} in '{Excerpt.Of(_root.Path)}', which counts before the additional stores.")
+            { Subject = own.Name };
+        }
+    }
+
     /// <summary>Makes rows of a chain of another store, so that snapshots of this one can refer to it; gives the topmost.</summary>
     private KnownParent? Borrow(MetadataConnection connection, List<SnapshotRecord> chain)
     {
@@ -56,19 +83,14 @@ public abstract partial class LocalSnapshotter
         {
             SnapshotRecord record = chain[i];
             string name = record.Info.Name;
-            // A name that this store has means its own, as everywhere.
             SnapshotRow? known = SnapshotTable.FindRow(connection, name);
-            if (known is { Kind: not SnapshotKind.Committed })
-            {
-                throw new ContainerdException(
-                    ErrorKind.InvalidArgument, $"The parent '{Excerpt.Of(name)}' is {Describe(known.Value.Kind)} in '{Excerpt.Of(_root.Path)}', which counts before the additional stores.")
-                { Subject = name };
-            }
-            if (known is null)
+            if (known is { } own)
+                CheckIsBase(own);
+            else
             {
                 if (below is { } beneath)
                     SnapshotTable.TryAddChild(connection, beneath);
-                SnapshotTable.TryInsertCommitted(connection, record.Info, new CommittedTree(record.Tree!.Value, record.Measure, null, Synced: true), isBorrowed: true);
+                SnapshotTable.TryInsertCommitted(connection, record.Info, new CommittedTree(record.Tree!.Value, record.Measure, null, Synced: true), record.Identity);
                 known = SnapshotTable.FindRow(connection, name);
             }
             below = known;
@@ -85,7 +107,7 @@ public abstract partial class LocalSnapshotter
             throw NotCommitted(key, parent, SnapshotKind.View);
         List<SnapshotRecord> borrowed = BorrowableChain(parent);
         IReadOnlyList<TreeRecord> chain = _metadata.ReadConsistent(connection =>
-            FindParentOfNew(connection, key, parent, borrowed)?.Trees ?? borrowed.ConvertAll(record => record.Tree!.Value));
+            FindParentOfNew(connection, key, parent, borrowed)?.Trees ?? ChainOfBorrowed(connection, borrowed));
         DateTimeOffset now = _timeProvider.GetUtcNow();
         var info = new SnapshotInfo { Name = key, Kind = SnapshotKind.View, Parent = parent, Labels = Copy(options?.Labels), CreatedAt = now, UpdatedAt = now };
         var view = new MemoryView(info, _driver.Mounts(new TreeStack(_root.Path, SnapshotKind.View, null, chain, mappings)));

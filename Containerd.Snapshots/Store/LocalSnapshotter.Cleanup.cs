@@ -12,9 +12,6 @@ public abstract partial class LocalSnapshotter
     // One at a time: to the other, what the first is about to forget would look alive, since it holds its lock.
     private readonly SemaphoreSlim _collecting = new(1, 1);
 
-    // Read once, in a transaction that writes: nothing makes more of them.
-    private HashSet<long>? _nameless;
-
     /// <inheritdoc/>
     /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.PermissionDenied"/>: it is another store's, or this one was opened to read only.</exception>
     public Task RemoveAsync(string key, CancellationToken cancellationToken = default)
@@ -73,15 +70,12 @@ public abstract partial class LocalSnapshotter
 
     /// <summary>Deletes a snapshot's row.</summary>
     /// <returns>The tree whose directory is garbage now, since it was the last to have it; null for none.</returns>
-    private TreeRecord? Forget(MetadataConnection connection, SnapshotRecord record)
+    private static TreeRecord? Forget(MetadataConnection connection, SnapshotRecord record)
     {
-        bool mayBeOthers = record.Kind == SnapshotKind.Committed && record is { DiffId: null, Tree: { IsForeign: false, Id: var id } }
-            && (_nameless ??= SnapshotTable.NamelessSharedTrees(connection)).Contains(id);
         SnapshotTable.Delete(connection, record.Info.Name, record.Info.Parent);
         if (record.Tree is not { IsForeign: false } tree)
             return null;
-        bool isOthers = record.DiffId is not null ? SnapshotTable.HasShared(connection, tree.Id) : mayBeOthers && SnapshotTable.HasTree(connection, tree.Id);
-        return isOthers ? null : tree;
+        return record.DiffId is not null && SnapshotTable.HasShared(connection, tree.Id) ? null : tree;
     }
 
     private void TrashForgotten(TreeRecord tree)

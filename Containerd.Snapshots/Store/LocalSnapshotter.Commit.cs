@@ -15,7 +15,9 @@ public abstract partial class LocalSnapshotter
     /// <inheritdoc/>
     /// <exception cref="ContainerdException">-or- <see cref="ErrorKind.FailedPrecondition"/>: given a parent, that has something else where the layer, without describing
     /// it, has a directory; apply the layer on the parent instead. -or- <see cref="ErrorKind.DataCorrupted"/>: as of <see cref="MountsAsync"/>. -or-
-    /// <see cref="ErrorKind.ResourceExhausted"/>: the disk is full, or directories are nested deeper than 2048.</exception>
+    /// <see cref="ErrorKind.ResourceExhausted"/>: the disk is full, or directories are nested deeper than 2048. -or- <see cref="ErrorKind.Unavailable"/>: another call, of any process, has been
+    /// committing the snapshot for <see cref="LocalSnapshotterOptions.BusyTimeout"/>.</exception>
+    /// <remarks>A process that is killed while it fits a layer onto its parent may leave directories of the active snapshot with attributes of the parent; committing it again makes them right.</remarks>
     public async Task<SnapshotInfo> CommitAsync(
         string name, string key, SnapshotCommitOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -99,7 +101,7 @@ public abstract partial class LocalSnapshotter
             (SnapshotRecord record, string? below) = FindForCommit(connection, name, key, options.Parent, borrowed);
             // Whose trees are stacked needs to see what is beneath only to be fitted onto it.
             bool needsChain = !_driver.Stacks || record.Info.Parent is null;
-            List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below) : borrowed.ConvertAll(one => one.Tree!.Value);
+            List<TreeRecord> beneath = !needsChain ? [] : below is not null ? SnapshotTable.Chain(connection, below) : ChainOfBorrowed(connection, borrowed);
             SnapshotRow? onto = options.Parent is null || record.Info.Parent is not null ? null
                 : below is not null ? SnapshotTable.FindRow(connection, below)
                 : RowOf(borrowed[0]);
@@ -429,9 +431,9 @@ public abstract partial class LocalSnapshotter
         return (active, below is null ? null : parent);
     }
 
-    // As it is when it is borrowed.
+    // What stands for it has its identity.
     private static SnapshotRow RowOf(SnapshotRecord record) =>
-        new(record.Info.Name, record.Kind, record.Info.Parent, record.Tree?.Id, record.Info.CreatedAt.UtcTicks);
+        new(record.Info.Name, record.Kind, record.Info.Parent, record.Identity);
 
     private static void CheckBoot(string key, TreeRecord tree)
     {

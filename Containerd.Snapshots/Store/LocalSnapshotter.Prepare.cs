@@ -50,9 +50,9 @@ public abstract partial class LocalSnapshotter
 
     private async Task<IReadOnlyList<Mount>> CreateWithTreeAsync(Creation creation, CancellationToken cancellationToken)
     {
-        List<SnapshotRecord> borrowed = BorrowableChain(creation.Parent);
         while (true)
         {
+            List<SnapshotRecord> borrowed = BorrowableChain(creation.Parent);
             // What cannot succeed is told before a directory is made, unless the parent is known; the transaction looks in any case.
             KnownParent? known = FindKnown(creation.Parent);
             if (known is null)
@@ -158,6 +158,9 @@ public abstract partial class LocalSnapshotter
                     if (known is not null && tree is not null)
                         return (true, null);
                     found = FindParentOfNew(connection, creation.Key, creation.Parent, borrowed) ?? Borrow(connection, borrowed);
+                    // The tree was made of the one to be borrowed, and the store has one of its own by now.
+                    if (tree is not null && found is not null && found.Row.Identity != borrowed[0].Identity)
+                        return (true, null);
                     if (found is not null)
                         SnapshotTable.TryAddChild(connection, found.Row);
                 }

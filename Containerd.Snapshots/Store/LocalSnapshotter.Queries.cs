@@ -42,7 +42,14 @@ public abstract partial class LocalSnapshotter
     public Task<SnapshotInfo?> FindAsync(string key, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(key);
-        return Inline(() => _metadata.Read(connection => SnapshotTable.FindInfo(connection, key)) ?? FindAdditional(key)?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null), cancellationToken);
+        return Inline(
+            () =>
+            {
+                (SnapshotInfo? own, long? borrowed) = _metadata.Read(connection => SnapshotTable.FindInfo(connection, key));
+                return borrowed is { } identity ? InfoOfLent(own!, identity)
+                    : own ?? FindAdditional(key)?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null);
+            },
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -113,8 +120,9 @@ public abstract partial class LocalSnapshotter
                 last = record.Info.Name;
                 if (record.IsBorrowed)
                     borrowed.Add(last);
-                if (filter is null || filter.Matches(record.Info))
-                    yield return record.Info;
+                SnapshotInfo info = record.IsBorrowed ? InfoOfLent(record.Info, record.Identity) : record.Info;
+                if (filter is null || filter.Matches(info))
+                    yield return info;
             }
         }
         while (batch.Count == ListBatch);
@@ -147,6 +155,10 @@ public abstract partial class LocalSnapshotter
             while (batch.Count == ListBatch);
         }
     }
+
+    // The store it belongs to may have labelled it since; one that has taken its name there is another.
+    private SnapshotInfo InfoOfLent(SnapshotInfo borrowed, long identity) =>
+        FindAdditional(borrowed.Name) is { } lent && lent.Identity == identity ? lent.Info : borrowed;
 
     private SnapshotRecord? FindRecord(string key) => _metadata.Read(connection => SnapshotTable.Find(connection, key));
 

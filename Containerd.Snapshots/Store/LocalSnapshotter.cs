@@ -46,13 +46,14 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
         MetadataStore? metadata = null;
         StorePlaces? places = null;
         StoreOwner? owner = null;
-        _root = _isReadOnly
-            ? StoreRoot.OpenReadOnly(options.Root, driver, (root, isImmutable) =>
-                metadata = MetadataStore.OpenReadOnly(root.MetadataFile, isImmutable, _timeProvider, _logger))
-            : StoreRoot.Open(options.Root, driver, _timeProvider, root =>
-                metadata = MetadataStore.Open(root.MetadataFile, !root.HasTrees, options.Durability, options.BusyTimeout, _timeProvider, _logger));
+        StoreRoot? opened = null;
         try
         {
+            _root = opened = _isReadOnly
+                ? StoreRoot.OpenReadOnly(options.Root, driver, (root, isImmutable) =>
+                    metadata = MetadataStore.OpenReadOnly(root.MetadataFile, isImmutable, _timeProvider, _logger))
+                : StoreRoot.Open(options.Root, driver, _timeProvider, root =>
+                    metadata = MetadataStore.Open(root.MetadataFile, !root.HasTrees, options.Durability, options.BusyTimeout, _timeProvider, _logger));
             _metadata = metadata!;
             _places = places = new StorePlaces(_root.Trees);
             foreach (string additional in options.AdditionalRoots)
@@ -76,7 +77,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
             places?.Dispose();
             metadata?.Dispose();
             _additional.ForEach(store => store.Dispose());
-            _root.Dispose();
+            opened?.Dispose();
             throw;
         }
         LogOpened(driver.Name, _root.Path, options.Durability);

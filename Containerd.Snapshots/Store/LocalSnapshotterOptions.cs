@@ -34,6 +34,7 @@ public class LocalSnapshotterOptions
     /// Whether the store is only read: one that other processes write to, or one on a read-only medium. Nothing on disk is made or changed. What changes the store
     /// is <see cref="ErrorKind.PermissionDenied"/>; a view can be made all the same, and lasts as long as this object.
     /// </summary>
+    /// <remarks>A log of the database that was not merged into it, without its index, cannot be read like that (<see cref="ErrorKind.FailedPrecondition"/>): a copy without <c>metadata.db-shm</c>.</remarks>
     /// <value>False.</value>
     public bool IsReadOnly { get; set; }
 
@@ -46,8 +47,12 @@ public class LocalSnapshotterOptions
 
     /// <summary>
     /// Other stores of the same kind of snapshotter, beneath this one: their committed snapshots are found, listed, and can be parents here, as if they were this store's, and are
-    /// never changed (L-8). Of one name in several stores the first counts, this one's before all. Their owners must not remove what is in use here.
+    /// never changed (L-8). Their owners must not remove what is in use here.
     /// </summary>
+    /// <remarks>
+    /// Of one name in several stores the first counts, this one's before all, also where it is the parent of another store's snapshot: a name has to mean the same content everywhere, as
+    /// chain IDs do. Labels are shown as that store has them.
+    /// </remarks>
     /// <value>Empty.</value>
     public ImmutableArray<string> AdditionalRoots
     {

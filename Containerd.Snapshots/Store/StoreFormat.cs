@@ -10,7 +10,7 @@ internal static class StoreFormat
     public const string NewFileName = RootFormat.FileName + ".new";
 
     /// <summary>What this version writes.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     private const int OldestVersion = 1;
     private const string Prefix = "snapshots.";

@@ -53,11 +53,8 @@ public abstract partial class LocalSnapshotter
         }
         if (options.RemoveForeign)
         {
-            foreach ((_, Action remove) in ListForeign())
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                remove();
-            }
+            foreach ((_, Action<CancellationToken> remove) in ListForeign())
+                remove(cancellationToken);
         }
         await CollectAsync(progress, cancellationToken).ConfigureAwait(false);
         LogRepaired(_root.Path, found.Count, removed.Count, remaining.Count);

@@ -93,9 +93,9 @@ public abstract partial class LocalSnapshotter
                 : $"It has {found.Usage.Inodes} inodes, and had {recorded.Usage.Inodes} when it was committed.");
     }
 
-    private List<(string Path, Action Remove)> ListForeign()
+    private List<(string Path, Action<CancellationToken> Remove)> ListForeign()
     {
-        var foreign = new List<(string, Action)>();
+        var foreign = new List<(string, Action<CancellationToken>)>();
         foreach (TreePlace place in OpenPlaces())
         {
             List<long> trees = place.ListLayers(Add);
@@ -107,7 +107,7 @@ public abstract partial class LocalSnapshotter
             void Add(string name)
             {
                 string path = Path.Join(place.Path, "layers", name);
-                foreign.Add((path, () => _driver.Delete(place.Layers, name, path, CancellationToken.None)));
+                foreign.Add((path, cancellationToken => _driver.Delete(place.Layers, name, path, cancellationToken)));
             }
         }
         return foreign;

@@ -51,17 +51,39 @@ public static class StoreRecovery
         string fresh = database + ".new";
         foreach (string suffix in Suffixes)
             File.Delete(fresh + suffix);
-        long nextTree = root.Trees.ListLayers().Concat(root.Trees.ListTrash()).DefaultIfEmpty(0).Max() + 1;
         List<string> saved;
         using (MetadataConnection target = MetadataConnection.Open(fresh, 0, Durability.Full))
         {
-            saved = MetadataSalvage.Copy(database, target, nextTree);
+            MetadataSalvage.Copy(database, target);
+            MetadataSalvage.SetNextTree(target, LastTreeOnDisk(root, target) + 1);
+            saved = target.QueryTexts("SELECT name FROM snapshot");
             target.ExecuteScript("PRAGMA wal_checkpoint(TRUNCATE)");
         }
         root.Flush();
         File.Move(fresh, recovered, overwrite: true);
         root.Flush();
         return saved;
+    }
+
+    // What lies there of snapshots that are lost is garbage; a new tree of its number would hide that from the clean-up.
+    private static long LastTreeOnDisk(StoreRoot root, MetadataConnection saved)
+    {
+        using var places = new StorePlaces(root.Trees);
+        long last = Last(places.Own);
+        foreach ((_, string path) in PlaceTable.ListOwn(saved))
+        {
+            try
+            {
+                last = Math.Max(last, Last(places.At(path)));
+            }
+            catch (ContainerdException)
+            {
+                // Its disk is not mounted, perhaps; the clean-up leaves such a place alone too.
+            }
+        }
+        return last;
+
+        static long Last(TreePlace place) => place.ListLayers().Concat(place.ListTrash()).DefaultIfEmpty(0).Max();
     }
 
     private static List<string> NamesIn(string recovered)

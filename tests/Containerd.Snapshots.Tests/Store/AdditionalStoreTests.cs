@@ -258,6 +258,65 @@ public class AdditionalStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task Labels_given_there_after_it_was_borrowed_are_shown()
+    {
+        await using var snapshotter = Open(Other);
+        await snapshotter.PrepareAsync("work", "layer");
+        await _other.UpdateAsync("layer", LabelUpdate.Replace(new Dictionary<string, string> { ["new"] = "label" }));
+        Assert.That((await snapshotter.FindAsync("layer"))!.Labels["new"], Is.EqualTo("label"));
+        Assert.That((await ListAsync(snapshotter)).Single(info => info.Name == "layer").Labels["new"], Is.EqualTo("label"));
+        Assert.That((await ListAsync(snapshotter, new() { Labels = new Dictionary<string, string> { ["new"] = "label" } })).Select(info => info.Name), Is.EqualTo(new[] { "layer" }));
+
+        await _other.RemoveAsync("layer"); // which its owner must not, and then it is what was borrowed that counts here
+        Assert.That((await snapshotter.FindAsync("layer"))!.Parent, Is.EqualTo("base"));
+        await CommitAsync(_other, "layer", null, "another");
+        Assert.That((await snapshotter.FindAsync("layer"))!.Parent, Is.EqualTo("base"));
+    }
+
+    [Test]
+    public async Task To_read_only_and_for_writing_a_name_that_both_stores_have_means_the_same()
+    {
+        await using (var own = new OverlaySnapshotter(Plain(Root)))
+        {
+            await CommitAsync(own, "under", null, "under");
+            await CommitAsync(own, "base", "under", "own");
+        }
+        string[] expected = ["file", "own", "under"];
+        await using (var reading = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = true, AdditionalRoots = [Other] }))
+            Assert.That(Shown(await reading.ViewAsync("view", "layer")), Is.EqualTo(expected));
+        await using OverlaySnapshotter snapshotter = Open(Other);
+        string upper = UpperOf(await snapshotter.PrepareAsync("fitting", options: new() { IsLayer = true }));
+        await File.WriteAllTextAsync(Path.Join(upper, "top"), "top");
+        await snapshotter.CommitAsync("top", "fitting", new() { Parent = "layer" });
+        Assert.That(Shown(await snapshotter.ViewAsync("view", "layer")), Is.EqualTo(expected));
+        Assert.That(Shown(await snapshotter.ViewAsync("view of top", "top")), Is.EqualTo(new[] { "file", "own", "top", "under" }));
+    }
+
+    [Test]
+    public async Task A_parent_of_its_own_that_comes_while_the_other_stores_is_copied_counts()
+    {
+        string lender = Path.Join(DirectoryPath, "lender");
+        await using (var lending = new NativeSnapshotter(new LocalSnapshotterOptions { Root = lender, Durability = Durability.Relaxed }))
+        {
+            await File.WriteAllTextAsync(Path.Join((await lending.PrepareAsync("x"))[0].Source, "lent"), "lent");
+            await lending.CommitAsync("base", "x");
+        }
+        await using var snapshotter = new NativeSnapshotter(new LocalSnapshotterOptions { Root = Root, Durability = Durability.Relaxed, AdditionalRoots = [lender], CleansInBackground = false });
+        await using var alone = new NativeSnapshotter(new LocalSnapshotterOptions { Root = Root, Durability = Durability.Relaxed, CleansInBackground = false });
+        await File.WriteAllTextAsync(Path.Join((await alone.PrepareAsync("x"))[0].Source, "own"), "own");
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeMade)
+            {
+                snapshotter.Reached = null;
+                alone.CommitAsync("base", "x").GetAwaiter().GetResult();
+            }
+        };
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "base")), Is.EqualTo(new[] { "own" }));
+        Assert.That(Entries("layers"), Has.Length.EqualTo(2), "the copy that was made before is gone");
+    }
+
+    [Test]
     public async Task A_parent_whose_name_has_a_lone_surrogate_is_nobodys_there_either()
     {
         await CommitAsync(_other, "a\ufffd", null, "file");

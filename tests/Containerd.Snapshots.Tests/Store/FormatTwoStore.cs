@@ -89,6 +89,13 @@ internal static class FormatTwoStore
     /// <summary>Makes the store in <c>store</c> and its place for writable trees in <c>writable</c> of a directory; <c>additional</c> is for the test to make.</summary>
     public static void Make(string directory)
     {
+        MakeTrees(directory);
+        MakeMetadata(directory, Dump, 2);
+    }
+
+    /// <summary>Makes what lies beside the metadata.</summary>
+    public static void MakeTrees(string directory)
+    {
         string root = Path.Join(directory, "store"), writable = Path.Join(directory, "writable", Id);
         foreach (string path in Directories)
             Directory.CreateDirectory(Path.Join(root, path));
@@ -106,9 +113,15 @@ internal static class FormatTwoStore
         File.WriteAllText(Path.Join(root, "lock"), "");
         foreach (string owner in (string[])["ff15826192e2ef28", "828178ddc3b7e631"])
             File.WriteAllText(Path.Join(root, "owners", owner), "");
-        FormatOneStore.SetFormat(root, 2);
+    }
+
+    /// <summary>Makes the metadata of a format from a dump, which has the directory as <c>DIRECTORY</c>.</summary>
+    public static void MakeMetadata(string directory, string dump, int format)
+    {
+        string root = Path.Join(directory, "store");
+        FormatOneStore.SetFormat(root, format);
         using MetadataConnection connection = MetadataConnection.Open(Path.Join(root, "metadata.db"), 0, Durability.Relaxed);
         connection.QueryText("PRAGMA journal_mode = WAL");
-        connection.ExecuteScript(Dump.Replace("DIRECTORY", directory, StringComparison.Ordinal));
+        connection.ExecuteScript(dump.Replace("DIRECTORY", directory, StringComparison.Ordinal));
     }
 }

@@ -246,6 +246,26 @@ public class LayerSharingTests : StoreContentTest
         Assert.That(failure.Message, Does.Contain("'key'").And.Contain("committing it"));
     }
 
+    [Test]
+    public async Task A_parent_that_has_another_beneath_now_is_noticed_though_the_clock_stands_still()
+    {
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root), timeProvider: new StandingClock());
+        await CommitAsync(snapshotter, "base", null, "old base");
+        await CommitLayerAsync(snapshotter, "keeps the layer", null, "file", SharedLayer);
+        await snapshotter.AdoptAsync("layer", "base", LayerDiffId);
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "layer")), Is.EqualTo(new[] { "file", "old base" }));
+        foreach (string gone in (string[])["work", "layer", "base"])
+            await snapshotter.RemoveAsync(gone);
+        await CommitAsync(snapshotter, "base", null, "new base");
+        await snapshotter.AdoptAsync("layer", "base", LayerDiffId);
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "layer")), Is.EqualTo(new[] { "file", "new base" }));
+    }
+
+    private sealed class StandingClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch;
+    }
+
     // A mode, an attribute and times that a layer's own root has not.
     private static async Task ChangeRootOfAsync(OverlaySnapshotter snapshotter, string name, string parent)
     {

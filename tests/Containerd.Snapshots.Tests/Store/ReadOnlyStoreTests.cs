@@ -171,6 +171,21 @@ public class ReadOnlyStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_log_whose_index_a_copy_left_out_is_a_failed_precondition_and_none_is_made()
+    {
+        string copy = await CopyOfOpenStoreAsync();
+        File.Delete(Path.Join(copy, "metadata.db-shm"));
+        string[] before = OnDisk(copy);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => OpenToRead(copy))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.FailedPrecondition));
+        Assert.That(failure.Message, Does.Contain("metadata.db").And.Contain("index").And.Contain("for writing once"));
+        Assert.That(OnDisk(copy), Is.EqualTo(before));
+        new OverlaySnapshotter(Plain(copy)).Dispose();
+        await using OverlaySnapshotter reader = OpenToRead(copy);
+        Assert.That(await NamesAsync(reader), Is.EqualTo(new[] { "active", "base", "layer" }));
+    }
+
+    [Test]
     public void No_store_to_read_is_not_found_and_none_is_made()
     {
         Assert.That(Assert.Throws<ContainerdException>(() => OpenToRead())!.Kind, Is.EqualTo(ErrorKind.NotFound));

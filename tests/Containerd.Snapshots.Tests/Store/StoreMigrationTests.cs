@@ -28,7 +28,7 @@ public class StoreMigrationTests : StoreContentTest
         Assert.That(first.Labels, Is.EquivalentTo(new Dictionary<string, string> { ["kept"] = "yes", ["é"] = "ü" }));
         Assert.That(first.CreatedAt.UtcTicks, Is.EqualTo(639310455767848532));
         Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(new SnapshotUsage(2, 8192)));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":3"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":4"));
         Assert.That(await snapshotter.VerifyAsync(), Is.Empty);
     }
 
@@ -84,7 +84,18 @@ public class StoreMigrationTests : StoreContentTest
         await using var snapshotter = new OverlaySnapshotter(Plain(Root));
         Assert.That(await NamesAsync(snapshotter), Has.Length.EqualTo(9));
         Assert.That(Shown(await snapshotter.MountsAsync("active")), Is.EqualTo(new[] { "shared" }));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":3"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"format\":4"));
+    }
+
+    [Test]
+    public async Task What_fails_behind_the_migration_leaves_no_file_open()
+    {
+        Directory.CreateDirectory(Path.Join(Root, "format.new"));
+        FailureToOpen();
+        Assert.That(Directory.GetFiles("/proc/self/fd").Select(descriptor => new FileInfo(descriptor).LinkTarget ?? ""), Has.None.StartsWith(Root));
+        Directory.Delete(Path.Join(Root, "format.new"));
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await NamesAsync(snapshotter), Has.Length.EqualTo(9));
     }
 
     [Test]
@@ -102,7 +113,7 @@ public class StoreMigrationTests : StoreContentTest
             Assert.That(SchemaVersion(), Is.EqualTo(1));
         }
         Assert.That(() => new OverlaySnapshotter(Plain(Root)).Dispose(), Throws.Nothing);
-        Assert.That(SchemaVersion(), Is.EqualTo(3));
+        Assert.That(SchemaVersion(), Is.EqualTo(4));
     }
 
     [Test]
@@ -111,19 +122,19 @@ public class StoreMigrationTests : StoreContentTest
         string[] before = OnDisk(Root);
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = true }))!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format 1").And.Contain("3").And.Contain("for writing"));
+        Assert.That(failure.Message, Does.Contain("format 1").And.Contain("reads 4").And.Contain("for writing"));
         Assert.That(OnDisk(Root), Is.EqualTo(before));
     }
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Format_4_is_refused_and_not_touched(bool isReadOnly)
+    public void Format_5_is_refused_and_not_touched(bool isReadOnly)
     {
-        FormatOneStore.SetFormat(Root, 4);
+        FormatOneStore.SetFormat(Root, 5);
         string[] before = OnDisk(Root);
         ContainerdException failure = Assert.Throws<ContainerdException>(() => new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, IsReadOnly = isReadOnly }))!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format 4").And.Contain("1 to 3"));
+        Assert.That(failure.Message, Does.Contain("format 5").And.Contain("1 to 4"));
         Assert.That(OnDisk(Root), Is.EqualTo(before));
     }
 
@@ -169,7 +180,7 @@ public class StoreMigrationTests : StoreContentTest
     [Test]
     public async Task A_store_of_format_2_has_everything_it_had()
     {
-        await using OverlaySnapshotter snapshotter = await OpenFormatTwoAsync();
+        await using OverlaySnapshotter snapshotter = await OpenAsync(FormatTwoStore.Make);
         Assert.That((await ListAsync(snapshotter)).Select(info => (info.Name, info.Kind, info.Parent)), Is.EquivalentTo(new[]
         {
             ("base", SnapshotKind.Committed, null),
@@ -187,7 +198,7 @@ public class StoreMigrationTests : StoreContentTest
         Assert.That((await snapshotter.FindAsync("active"))!.Labels, Is.EquivalentTo(new Dictionary<string, string> { ["work"] = "in progress" }));
         Assert.That((await snapshotter.FindAsync("base"))!.CreatedAt.UtcTicks, Is.EqualTo(639310670619655061));
         Assert.That(await snapshotter.UsageAsync("second"), Is.EqualTo(new SnapshotUsage(2, 4096)));
-        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed))
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 0, Durability.Relaxed))
         {
             Assert.That(connection.QueryInteger("SELECT fingerprint FROM snapshot WHERE name = 'second'"), Is.EqualTo(320018988002210784));
             Assert.That(SnapshotTable.Contradictions(connection), Is.Empty);
@@ -201,7 +212,7 @@ public class StoreMigrationTests : StoreContentTest
     [Test]
     public async Task Work_goes_on_in_a_store_of_format_2()
     {
-        await using OverlaySnapshotter snapshotter = await OpenFormatTwoAsync();
+        await using OverlaySnapshotter snapshotter = await OpenAsync(FormatTwoStore.Make);
         foreach (string used in (string[])["base", "second", "first"])
             Assert.That(async () => await snapshotter.RemoveAsync(used), Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition), used);
         await snapshotter.CommitAsync("done", "active");
@@ -216,7 +227,7 @@ public class StoreMigrationTests : StoreContentTest
         await snapshotter.CleanupAsync();
         Assert.That(await NamesAsync(snapshotter), Is.EqualTo(new[] { "lent" }), "of the additional store, and not borrowed any more");
         Assert.That(StoreInvariants.GarbageOf(snapshotter), Is.Empty);
-        using MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed);
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 0, Durability.Relaxed);
         Assert.That(connection.QueryInteger("SELECT COUNT(*) FROM snapshot"), Is.Zero);
     }
 
@@ -224,23 +235,71 @@ public class StoreMigrationTests : StoreContentTest
     [TestCase(true)]
     public async Task A_tree_that_format_2_shared_no_more_stays_until_the_last_that_has_it_goes(bool migratedBefore)
     {
-        MakeFormatTwo();
-        Directory.CreateDirectory(Path.Join(Path.GetDirectoryName(FormatTwo), "additional/layers/1/fs"));
-        if (!migratedBefore)
-            ExecuteInFormatTwo("UPDATE tree SET diff_id = NULL WHERE id = 7");
-        await using var snapshotter = new OverlaySnapshotter(Plain(FormatTwo));
+        // A tree that was found lost; and as a store is then in format 3.
         if (migratedBefore)
-            ExecuteInFormatTwo("UPDATE snapshot SET diff_id = NULL WHERE tree = 7"); // as the first version of format 3 left it
+            FormatThreeStore.Make(Beside);
         else
-            Assert.That((await snapshotter.VerifyAsync()).Select(defect => defect.Kind), Has.None.EqualTo(SnapshotDefectKind.DamagedMetadata));
-        await snapshotter.RemoveAsync("mapped");
-        await snapshotter.RemoveAsync("first");
-        string shared = Path.Join(FormatTwo, "layers/7/fs/shared");
+            FormatTwoStore.Make(Beside);
+        Execute(migratedBefore ? "UPDATE snapshot SET diff_id = NULL WHERE tree = 7" : "UPDATE tree SET diff_id = NULL WHERE id = 7");
+        Directory.CreateDirectory(Path.Join(Beside, "additional/layers/1/fs"));
+        await using var snapshotter = new OverlaySnapshotter(Plain(Older));
+        Assert.That((await snapshotter.VerifyAsync()).Select(defect => defect.Kind), Has.None.EqualTo(SnapshotDefectKind.DamagedMetadata));
+        foreach (string gone in migratedBefore ? (string[])["look", "third again", "third", "mapped", "first"] : ["mapped", "first"])
+            await snapshotter.RemoveAsync(gone);
+        string shared = Path.Join(Older, "layers/7/fs/shared");
         Assert.That(File.Exists(shared), "the other that has it");
         Assert.That(Shown(await snapshotter.MountsAsync("view")), Is.EqualTo(new[] { "other", "shared" }));
-        foreach (string gone in (string[])["view", "active", "second"])
+        foreach (string gone in migratedBefore ? (string[])["work", "fitted", "view", "active", "second"] : ["view", "active", "second"])
             await snapshotter.RemoveAsync(gone);
         Assert.That(File.Exists(shared), Is.False, "with the last");
+    }
+
+    [Test]
+    public async Task A_store_of_format_3_has_everything_it_had()
+    {
+        await using OverlaySnapshotter snapshotter = await OpenAsync(FormatThreeStore.Make);
+        Assert.That((await ListAsync(snapshotter)).Select(info => (info.Name, info.Kind, info.Parent)), Is.EqualTo(new[]
+        {
+            ("active", SnapshotKind.Active, "second"),
+            ("base", SnapshotKind.Committed, null),
+            ("empty view", SnapshotKind.View, (string?)null),
+            ("first", SnapshotKind.Committed, "base"),
+            ("fitted", SnapshotKind.Committed, "second"),
+            ("lent", SnapshotKind.Committed, null),
+            ("look", SnapshotKind.View, "third again"),
+            ("mapped", SnapshotKind.Active, "first"),
+            ("on lent", SnapshotKind.Active, "lent"),
+            ("other", SnapshotKind.Committed, null),
+            ("second", SnapshotKind.Committed, "other"),
+            ("third", SnapshotKind.Committed, "other"),
+            ("third again", SnapshotKind.Committed, "first"),
+            ("view", SnapshotKind.View, "second"),
+            ("volatile", SnapshotKind.Active, "base"),
+            ("work", SnapshotKind.Active, "fitted"),
+        }));
+        Assert.That((await snapshotter.FindAsync("work"))!.Labels["on"], Is.EqualTo("fitted"));
+        Assert.That(Shown(await snapshotter.MountsAsync("work")), Is.EqualTo(new[] { "fitted", "other", "shared" }));
+        Assert.That(Shown(await snapshotter.MountsAsync("look")), Is.EqualTo(new[] { "base", "shared" }));
+        Assert.That(Shown(await snapshotter.MountsAsync("on lent")), Is.EqualTo(new[] { "lent" }));
+        await File.WriteAllTextAsync(Path.Join(UpperOf(await snapshotter.MountsAsync("work")), "top"), "top");
+        await snapshotter.CommitAsync("top", "work");
+        Assert.That(Shown(await snapshotter.PrepareAsync("next", "top")), Is.EqualTo(new[] { "fitted", "other", "shared", "top" }));
+        Assert.That(await snapshotter.AdoptAsync("fitted again", "base", Digest.Sha256("fitted"u8)), Is.Not.Null);
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 0, Durability.Relaxed);
+        Assert.That(SnapshotTable.Contradictions(connection), Is.Empty);
+        Assert.That(connection.QueryInteger("SELECT COUNT(DISTINCT identity) FROM snapshot"), Is.EqualTo(connection.QueryInteger("SELECT COUNT(*) FROM snapshot")));
+    }
+
+    [Test]
+    public void What_can_be_read_of_a_damaged_database_of_format_3_is_saved()
+    {
+        FormatThreeStore.Make(Beside);
+        Execute("PRAGMA foreign_keys = OFF; DELETE FROM snapshot WHERE name = 'second'; DELETE FROM place WHERE id = 2;");
+        Assert.That(StoreRecovery.RecoverMetadata(Older), Is.EquivalentTo("base,empty view,first,look,mapped,other,third,third again,volatile".Split(',')));
+        using MetadataConnection recovered = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 0, Durability.Relaxed);
+        Assert.That(SnapshotTable.Contradictions(recovered), Is.Empty);
+        Assert.That(recovered.QueryInteger("PRAGMA user_version"), Is.EqualTo(4));
+        Assert.That(recovered.QueryInteger("SELECT COUNT(*) FROM snapshot WHERE identity = 0"), Is.Zero);
     }
 
     [TestCase("DELETE FROM tree WHERE id = 7", "base,other,empty view,lent,on lent,volatile")]
@@ -248,42 +307,35 @@ public class StoreMigrationTests : StoreContentTest
     [TestCase("DELETE FROM place WHERE id = 2", "base,other,first,second,active,mapped,view,empty view,volatile")]
     public void What_can_be_read_of_a_damaged_database_of_format_2_is_saved(string damage, string saved)
     {
-        MakeFormatTwo();
-        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed))
-        {
-            connection.Execute("PRAGMA foreign_keys = OFF");
-            connection.Execute(damage);
-        }
-        Assert.That(StoreRecovery.RecoverMetadata(FormatTwo), Is.EquivalentTo(saved.Split(',')));
-        using MetadataConnection recovered = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 0, Durability.Relaxed);
+        FormatTwoStore.Make(Beside);
+        Execute($"PRAGMA foreign_keys = OFF; {damage}");
+        Assert.That(StoreRecovery.RecoverMetadata(Older), Is.EquivalentTo(saved.Split(',')));
+        using MetadataConnection recovered = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 0, Durability.Relaxed);
         Assert.That(SnapshotTable.Contradictions(recovered), Is.Empty);
-        Assert.That(recovered.QueryInteger("PRAGMA user_version"), Is.EqualTo(3));
+        Assert.That(recovered.QueryInteger("PRAGMA user_version"), Is.EqualTo(4));
     }
 
-    private string FormatTwo => Path.Join(Root, "format-two", "store");
+    private string Beside => Path.Join(DirectoryPath, "beside");
 
-    private void MakeFormatTwo()
-    {
-        FormatTwoStore.Make(Path.GetDirectoryName(FormatTwo)!);
-    }
+    private string Older => Path.Join(Beside, "store");
 
-    private void ExecuteInFormatTwo(string sql)
+    private void Execute(string sql)
     {
-        using MetadataConnection connection = MetadataConnection.Open(Path.Join(FormatTwo, "metadata.db"), 5000, Durability.Relaxed);
+        using MetadataConnection connection = MetadataConnection.Open(Path.Join(Older, "metadata.db"), 5000, Durability.Relaxed);
         connection.ExecuteScript(sql);
     }
 
-    private async Task<OverlaySnapshotter> OpenFormatTwoAsync()
+    private async Task<OverlaySnapshotter> OpenAsync(Action<string> make)
     {
-        MakeFormatTwo();
-        string directory = Path.GetDirectoryName(FormatTwo)!, additional = Path.Join(directory, "additional");
+        make(Beside);
+        string additional = Path.Join(Beside, "additional");
         // What it has borrowed from is of this version: an older one would have to be opened for writing first.
         await using (var lender = new OverlaySnapshotter(Plain(additional)))
         {
             await File.WriteAllTextAsync(Path.Join((await lender.PrepareAsync("x"))[0].Source, "lent"), "lent");
             await lender.CommitAsync("lent", "x");
         }
-        return new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = FormatTwo, WritableRoot = Path.Join(directory, "writable"), AdditionalRoots = [additional] });
+        return new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Older, WritableRoot = Path.Join(Beside, "writable"), AdditionalRoots = [additional] });
     }
 
     private long? SchemaVersion()

@@ -7,7 +7,7 @@ public class StoreRootTests : StoreTest
     {
         new OverlaySnapshotter(Root).Dispose();
         Assert.That(File.GetUnixFileMode(Root), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
-        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"component\":\"snapshots.overlay\"").And.Contain("\"format\":3"));
+        Assert.That(File.ReadAllText(Path.Join(Root, "format")), Does.Contain("\"component\":\"snapshots.overlay\"").And.Contain("\"format\":4"));
         Assert.That(Entries("layers").Concat(Entries("trash")), Is.Empty, "the probe has left nothing");
     }
 
@@ -18,7 +18,7 @@ public class StoreRootTests : StoreTest
         File.WriteAllText(Path.Join(Root, "format"), """{"component":"snapshots.overlay","format":7,"writer":"9.8.7"}""");
         ContainerdException failure = FailureToOpen();
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported));
-        Assert.That(failure.Message, Does.Contain("format 7").And.Contain("9.8.7").And.Contain("reads formats 1 to 3"));
+        Assert.That(failure.Message, Does.Contain("format 7").And.Contain("9.8.7").And.Contain("reads formats 1 to 4"));
         Assert.That(Entries(""), Is.EqualTo(new[] { "format" }));
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Containerd.Snapshots;
 
 public class StoreRecoveryTests : StoreContentTest
@@ -108,6 +110,28 @@ public class StoreRecoveryTests : StoreContentTest
         Assert.That(mounts[0].Options, Does.Contain("uidmap=0:1000:10"));
         Assert.That(await recovered.AdoptAsync("again", null, LayerDiffId), Is.Not.Null);
         Assert.That(await recovered.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task The_number_of_a_lost_tree_in_another_place_is_not_given_out_again()
+    {
+        var options = new OverlaySnapshotterOptions { Root = Root, WritableRoot = Path.Join(DirectoryPath, "writable"), CleansInBackground = false };
+        string lost;
+        await using (var snapshotter = new OverlaySnapshotter(options))
+        {
+            await CommitAsync(snapshotter, "base", null, "base");
+            lost = Path.GetDirectoryName(UpperOf(await snapshotter.PrepareAsync("work", "base")))!;
+        }
+        using (MetadataConnection connection = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed))
+            connection.ExecuteScript("DELETE FROM snapshot; DELETE FROM sequence");
+        foreach (string tree in Entries("layers"))
+            Directory.Delete(Path.Join(Root, "layers", tree), recursive: true);
+        StoreRecovery.RecoverMetadata(Root);
+        await using var recovered = new OverlaySnapshotter(options);
+        await recovered.PrepareAsync("layer", options: new() { IsLayer = true });
+        Assert.That(int.Parse(Entries("layers").Single(), CultureInfo.InvariantCulture), Is.GreaterThan(int.Parse(Path.GetFileName(lost), CultureInfo.InvariantCulture)));
+        await recovered.CleanupAsync();
+        Assert.That(Directory.Exists(lost), Is.False);
     }
 
     [Test]

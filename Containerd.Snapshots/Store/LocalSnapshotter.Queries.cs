@@ -106,7 +106,7 @@ public abstract partial class LocalSnapshotter
         SnapshotFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string last = "";
-        var borrowed = new HashSet<string>(StringComparer.Ordinal);
+        var listed = new HashSet<string>(StringComparer.Ordinal);
         List<SnapshotRecord> batch;
         do
         {
@@ -118,8 +118,8 @@ public abstract partial class LocalSnapshotter
             foreach (SnapshotRecord record in batch)
             {
                 last = record.Info.Name;
-                if (record.IsBorrowed)
-                    borrowed.Add(last);
+                if (_additional.Count > 0)
+                    listed.Add(last);
                 SnapshotInfo info = record.IsBorrowed ? InfoOfLent(record.Info, record.Identity) : record.Info;
                 if (filter is null || filter.Matches(info))
                     yield return info;
@@ -127,7 +127,7 @@ public abstract partial class LocalSnapshotter
         }
         while (batch.Count == ListBatch);
 
-        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter, borrowed)))
+        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter, listed)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (filter is null || filter.Matches(info))
@@ -135,7 +135,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    // What is borrowed, or given back, while the list is read is listed once: whether it was among the own ones decides, not whether it is now.
+    // What is removed, borrowed, or given back while the list is read is listed once: whether it was among those of a store before decides, not whether it is now.
     private IEnumerable<SnapshotInfo> ListAdditional(SnapshotFilter? filter, HashSet<string> listed)
     {
         for (int i = 0; i < _additional.Count; i++)
@@ -148,8 +148,13 @@ public abstract partial class LocalSnapshotter
                 foreach (SnapshotRecord record in batch)
                 {
                     last = record.Info.Name;
-                    if (!listed.Contains(last) && FindRecord(last) is null or { IsBorrowed: true } && !_additional.Take(i).Any(store => store.Find(record.Info.Name) is not null))
+                    if (!listed.Contains(last)
+                        && FindRecord(last) is null or { IsBorrowed: true }
+                        && !_additional.Take(i).Any(store => store.Find(record.Info.Name) is not null)
+                        && listed.Add(last))
+                    {
                         yield return record.Info;
+                    }
                 }
             }
             while (batch.Count == ListBatch);

@@ -366,6 +366,26 @@ public class AdditionalStoreTests : StoreContentTest
         Assert.That(names, Is.EquivalentTo(new[] { "base", "layer", "own", "work" }));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_name_that_is_removed_from_the_first_store_while_it_is_listed_is_listed_once(bool isOwn)
+    {
+        string third = Path.Join(DirectoryPath, "third");
+        await using var first = new OverlaySnapshotter(Plain(isOwn ? Root : third));
+        await CommitAsync(first, "layer", null, "first");
+        if (isOwn)
+            new OverlaySnapshotter(Plain(third)).Dispose();
+        await using var snapshotter = Open(third, Other);
+        var names = new List<string>();
+        await foreach (SnapshotInfo info in snapshotter.ListAsync())
+        {
+            names.Add(info.Name);
+            if (info.Name == "layer")
+                await first.RemoveAsync("layer");
+        }
+        Assert.That(names, Is.EquivalentTo(new[] { "base", "layer" }));
+    }
+
     [Test]
     public async Task A_store_to_read_only_has_additional_ones_too()
     {

@@ -137,7 +137,7 @@ public abstract partial class LocalSnapshotter
         }
     }
 
-    /// <summary>Makes the rows; null where a tree was made and the parent is not the one that is known.</summary>
+    /// <summary>Makes the rows; null where a tree was made and the parent is not the one it was made for.</summary>
     /// <param name="creation">What is made.</param>
     /// <param name="borrowed">The parent's chain, where another store has it.</param>
     /// <param name="known">The parent as it is known.</param>

@@ -432,6 +432,33 @@ public class AdditionalStoreTests : StoreContentTest
         Assert.That((await snapshotter.ViewAsync("view", "layer"))[0].Source, Does.StartWith(lender));
     }
 
+    [Test]
+    public async Task What_is_replaced_there_while_it_is_copied_is_copied_again()
+    {
+        string lender = Path.Join(DirectoryPath, "native-1"), borrower = Path.Join(DirectoryPath, "native-2");
+        await using var lending = new NativeSnapshotter(lender);
+        await CommitAsync("old");
+        await using var snapshotter = new NativeSnapshotter(new LocalSnapshotterOptions { Root = borrower, AdditionalRoots = [lender], CleansInBackground = false });
+        snapshotter.Reached = step =>
+        {
+            if (step != StoreStep.TreeMade)
+                return;
+            snapshotter.Reached = null;
+            lending.RemoveAsync("layer").GetAwaiter().GetResult();
+            CommitAsync("new").GetAwaiter().GetResult();
+            snapshotter.ViewAsync("view", "layer").GetAwaiter().GetResult();
+        };
+        Assert.That(Shown(await snapshotter.PrepareAsync("work", "layer")), Is.EqualTo(new[] { "new" }), "what its parent is");
+        await snapshotter.CleanupAsync();
+        Assert.That(StoreInvariants.GarbageOf(snapshotter), Is.Empty);
+
+        async Task CommitAsync(string file)
+        {
+            await File.WriteAllTextAsync(Path.Join((await lending.PrepareAsync("key"))[0].Source, file), "text");
+            await lending.CommitAsync("layer", "key");
+        }
+    }
+
     private OverlaySnapshotter Open(params string[] additional) =>
         new(new OverlaySnapshotterOptions { Root = Root, AdditionalRoots = [.. additional], Durability = Durability.Relaxed, CleansInBackground = false });
 }

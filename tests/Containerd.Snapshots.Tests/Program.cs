@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Containerd.Snapshots;
 
 /// <summary>
-/// The process that a test starts beside itself: <c>die DRIVER ROOT STEP VERB NUMBER</c>, <c>work DRIVER ROOT SEED</c>, <c>race ROOT SEED COUNT</c>, <c>layer …</c>, or <c>mount …</c>.
+/// The process that a test starts beside itself: <c>die DRIVER ROOT SETUP STEP VERB NUMBER</c>, <c>work DRIVER ROOT SETUP SEED</c>, <c>race ROOT SETUP SEED COUNT</c>,
+/// <c>layer …</c>, or <c>mount …</c>.
 /// </summary>
 public static class Program
 {
@@ -12,14 +13,14 @@ public static class Program
         ArgumentNullException.ThrowIfNull(args);
         switch (args)
         {
-            case ["die", string driver, string root, string step, string verb, string number]:
-                await StoreCrashChild.DieAtAsync(driver, root, Enum.Parse<StoreStep>(step), verb, number);
+            case ["die", string driver, string root, string setup, string step, string verb, string number]:
+                await StoreCrashChild.DieAtAsync(driver, root, Enum.Parse<StoreSetup>(setup), Enum.Parse<StoreStep>(step), verb, number);
                 return 1; // it should not have come here
-            case ["work", string driver, string root, string seed]:
-                await StoreCrashChild.WorkAsync(driver, root, int.Parse(seed, CultureInfo.InvariantCulture));
+            case ["work", string driver, string root, string setup, string seed]:
+                await StoreCrashChild.WorkAsync(driver, root, Enum.Parse<StoreSetup>(setup), int.Parse(seed, CultureInfo.InvariantCulture));
                 return 1;
-            case ["race", string root, string seed, string count]:
-                await StoreRace.RunAsync(root, int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
+            case ["race", string root, string setup, string seed, string count]:
+                await StoreRace.RunAsync(root, Enum.Parse<StoreSetup>(setup), int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
                 return 0;
             case ["layer", .. string[] rest]:
                 return await Tests.LayerChild.RunAsync(rest);

@@ -5,9 +5,9 @@ using Containerd.Conformance;
 namespace Containerd.Snapshots;
 
 /// <summary>Processes that are killed, again and again on one store, so that what they leave adds up.</summary>
-public class StoreCrashTests : StoreTest
+public class StoreCrashTests : StoreContentTest
 {
-    private const int StoresOfEach = 4, KillsAtAnyMoment = 12;
+    private const int StoresOfEach = 4, KillsAtAnyMoment = 12, KillsOfBorrowers = 6;
     private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(60);
 
     private static readonly (string Verb, StoreStep Step)[] PointsOfAll =
@@ -28,8 +28,37 @@ public class StoreCrashTests : StoreTest
         ("adopt", StoreStep.AdoptionRecorded),
     ];
 
+    // What concerns no row of what is borrowed.
+    private static readonly StoreStep[] StepsBesideBorrowing =
+        [StoreStep.TreeBegun, StoreStep.TreeMade, StoreStep.TreeFlushed, StoreStep.GarbageFound, StoreStep.TrashEmptied, StoreStep.ReservationsEnded];
+
+    // What is not the same where an active snapshot lies elsewhere.
+    private static readonly (string Verb, StoreStep Step)[] PointsElsewhere =
+    [
+        ("share", StoreStep.TreeMoved), ("share", StoreStep.CommitRecorded), ("share", StoreStep.ReplacedTreeTrashed),
+        ("remove", StoreStep.RemovalRecorded), ("remove", StoreStep.TreeTrashed),
+        ("clean", StoreStep.GarbageFound), ("clean", StoreStep.GarbageTrashed), ("clean", StoreStep.TrashEmptied), ("clean", StoreStep.ReservationsEnded),
+        ("repair", StoreStep.DefectsFound), ("repair", StoreStep.RepairRecorded), ("repair", StoreStep.GarbageTrashed),
+    ];
+
     [Test]
     public Task Overlay_stores_survive_a_kill_at_every_step() => SurviveStepsAsync("overlay", DirectoryPath);
+
+    // In memory: flushing a disk waits for what everybody else has written to it.
+    [Test]
+    public async Task Overlay_stores_that_flush_borrow_or_write_elsewhere_survive_a_kill_at_every_step()
+    {
+        Assert.That(PointsOfAll.Concat(PointsOfOverlay).Select(point => point.Step).Distinct(), Is.EquivalentTo(Enum.GetValues<StoreStep>()), "every step has a kill");
+        string memory = MountTmpfs("memory", "256m");
+        (StoreSetup Setup, (string, StoreStep)[] Points)[] stores =
+        [
+            (StoreSetup.Flushes, [.. PointsOfAll, .. PointsOfOverlay]),
+            (StoreSetup.Borrows, [.. PointsOfAll.Concat(PointsOfOverlay).Where(point => !StepsBesideBorrowing.Contains(point.Step)), ("adopt lent", StoreStep.AdoptionRecorded)]),
+            (StoreSetup.WritesElsewhere, PointsElsewhere),
+        ];
+        await Parallel.ForEachAsync(stores, Parallelism, async (store, _) =>
+            await SurviveStepsAsync("overlay", Path.Join(memory, $"{store.Setup}"), store.Setup, seed: (int)store.Setup, [.. store.Points]));
+    }
 
     [Test]
     public Task Native_stores_survive_a_kill_at_every_step() => SurviveStepsAsync("native", DirectoryPath);
@@ -45,6 +74,10 @@ public class StoreCrashTests : StoreTest
     public Task Overlay_stores_survive_a_kill_at_any_moment() => SurviveMomentsAsync("overlay", DirectoryPath);
 
     [Test]
+    public Task Overlay_stores_that_flush_borrow_and_write_elsewhere_survive_a_kill_at_any_moment() =>
+        SurviveMomentsAsync("overlay", MountTmpfs("memory", "256m"), StoreSetup.Flushes | StoreSetup.Borrows | StoreSetup.WritesElsewhere, KillsOfBorrowers);
+
+    [Test]
     public Task Native_stores_survive_a_kill_at_any_moment() => SurviveMomentsAsync("native", DirectoryPath);
 
     [Test, RequiresFileSystem("btrfs"), RequiresProgram("mkfs.btrfs")]
@@ -54,51 +87,60 @@ public class StoreCrashTests : StoreTest
         await SurviveMomentsAsync("btrfs", image.Path);
     }
 
+    private static ParallelOptions Parallelism { get; } = new() { MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) };
+
     private async Task SurviveStepsAsync(string driver, string directory) => await Parallel.ForEachAsync(
         Enumerable.Range(1, StoresOfEach),
-        new ParallelOptions { MaxDegreeOfParallelism = Math.Max(2, Environment.ProcessorCount) },
-        async (seed, _) =>
-        {
-            string root = Path.Join(directory, $"steps-{seed}");
-            await FillAsync(driver, root);
-            (string Verb, StoreStep Step)[] points = driver == "overlay" ? [.. PointsOfAll, .. PointsOfOverlay] : [.. PointsOfAll];
-            new Random(seed).Shuffle(points);
-            for (int number = 0; number < points.Length; number++)
-            {
-                (string verb, StoreStep step) = points[number];
-                string situation = $"{driver}, seed {seed}, kill {number}: {verb} at {step}";
-                await ReadyAsync(driver, root, verb, number);
-                // Others may have the store open, or nobody.
-                using LocalSnapshotter? bystander = seed % 2 == 0 ? StoreCrashChild.Open(driver, root, cleansInBackground: false) : null;
-                using (Process child = Start("die", driver, root, $"{step}", verb, $"{number}"))
-                {
-                    string error = await child.StandardError.ReadToEndAsync(CancellationToken.None);
-                    await child.WaitForExitAsync(CancellationToken.None);
-                    Assert.That(child.ExitCode, Is.EqualTo(137), $"{situation}: it was not killed there. {error}");
-                }
-                using (LocalSnapshotter after = StoreCrashChild.Open(driver, root, cleansInBackground: false))
-                {
-                    await AssertOutcomeAsync(after, verb, step, number, situation);
-                    await AssertContentAsync(after, situation);
-                    if (number % 3 == 0)
-                        await after.CleanupAsync(CancellationToken.None);
-                }
-                bystander?.Dispose();
-                if (number % 3 == 1)
-                    await AssertOpeningReclaimsAsync(driver, root, situation);
-            }
-            await AssertOpeningReclaimsAsync(driver, root, $"{driver}, seed {seed}");
-        });
+        Parallelism,
+        async (seed, _) => await SurviveStepsAsync(
+            driver, Path.Join(directory, $"steps-{seed}"), StoreSetup.Plain, seed, driver == "overlay" ? [.. PointsOfAll, .. PointsOfOverlay] : [.. PointsOfAll]));
 
-    private async Task SurviveMomentsAsync(string driver, string directory)
+    private async Task SurviveStepsAsync(string driver, string root, StoreSetup setup, int seed, (string Verb, StoreStep Step)[] points)
+    {
+        await FillAsync(driver, root, setup);
+        new Random(seed).Shuffle(points);
+        for (int number = 0; number < points.Length; number++)
+        {
+            (string verb, StoreStep step) = points[number];
+            string situation = $"{driver} ({setup}), seed {seed}, kill {number}: {verb} at {step}";
+            await ReadyAsync(driver, root, setup, verb, number);
+            // Others may have the store open, or nobody.
+            using LocalSnapshotter? bystander = seed % 2 == 0 ? StoreCrashChild.Open(driver, root, cleansInBackground: false, setup) : null;
+            using (Process child = StoreProcess.Start("die", driver, root, $"{setup}", $"{step}", verb, $"{number}"))
+            {
+                string error = await child.StandardError.ReadToEndAsync(CancellationToken.None);
+                await child.WaitForExitAsync(CancellationToken.None);
+                Assert.That(child.ExitCode, Is.EqualTo(137), $"{situation}: it was not killed there. {error}");
+            }
+            using (LocalSnapshotter after = StoreCrashChild.Open(driver, root, cleansInBackground: false, setup))
+            {
+                await AssertOutcomeAsync(after, setup, verb, step, number, situation);
+                if (verb == "repair" && setup.HasFlag(StoreSetup.Borrows))
+                {
+                    // Damaged, and in use nowhere any more.
+                    using LocalSnapshotter lender = StoreCrashChild.Open(driver, StoreCrashChild.LenderOf(root), cleansInBackground: false);
+                    await lender.RemoveAsync(StoreCrashChild.LentFor($"{number}"), CancellationToken.None);
+                }
+                await AssertContentAsync(after, situation);
+                if (number % 3 == 0)
+                    await after.CleanupAsync(CancellationToken.None);
+            }
+            bystander?.Dispose();
+            if (number % 3 == 1)
+                await AssertOpeningReclaimsAsync(driver, root, setup, situation);
+        }
+        await AssertOpeningReclaimsAsync(driver, root, setup, $"{driver} ({setup}), seed {seed}");
+    }
+
+    private async Task SurviveMomentsAsync(string driver, string directory, StoreSetup setup = StoreSetup.Plain, int kills = KillsAtAnyMoment)
     {
         string root = Path.Join(directory, "moments");
-        await FillAsync(driver, root);
+        await FillAsync(driver, root, setup);
         var random = new Random(1);
         var committed = new ConcurrentDictionary<string, bool>();
-        for (int seed = 0; seed < KillsAtAnyMoment; seed++)
+        for (int seed = 0; seed < kills; seed++)
         {
-            using Process child = Start("work", driver, root, $"{seed}");
+            using Process child = StoreProcess.Start("work", driver, root, $"{setup}", $"{seed}");
             string first = await child.StandardOutput.ReadLineAsync() ?? await child.StandardError.ReadToEndAsync();
             Note(first, committed);
             Task reading = Task.Run(async () =>
@@ -112,13 +154,13 @@ public class StoreCrashTests : StoreTest
             await reading;
             Assert.That(child.ExitCode, Is.EqualTo(137), await child.StandardError.ReadToEndAsync());
 
-            using LocalSnapshotter after = StoreCrashChild.Open(driver, root, cleansInBackground: false);
+            using LocalSnapshotter after = StoreCrashChild.Open(driver, root, cleansInBackground: false, setup);
             Assert.That(await after.VerifyAsync(), Is.Empty, $"kill {seed}");
             foreach (string name in committed.Keys)
                 Assert.That(await after.FindAsync(name), Has.Property(nameof(SnapshotInfo.Kind)).EqualTo(SnapshotKind.Committed), $"kill {seed}: {name}");
-            await AssertContentAsync(after, $"{driver}, kill {seed}");
+            await AssertContentAsync(after, $"{driver} ({setup}), kill {seed}");
         }
-        await AssertOpeningReclaimsAsync(driver, root, driver);
+        await AssertOpeningReclaimsAsync(driver, root, setup, $"{driver} ({setup})");
 
         static void Note(string line, ConcurrentDictionary<string, bool> committed)
         {
@@ -131,46 +173,70 @@ public class StoreCrashTests : StoreTest
         }
     }
 
-    private static async Task FillAsync(string driver, string root)
+    private static async Task FillAsync(string driver, string root, StoreSetup setup)
     {
-        using LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: false);
+        using (LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: false))
+            await FillAsync(snapshotter, StoreCrashChild.Base, StoreCrashChild.Layer, StoreCrashChild.Shared);
+        if (!setup.HasFlag(StoreSetup.Borrows))
+            return;
+        using LocalSnapshotter lender = StoreCrashChild.Open(driver, StoreCrashChild.LenderOf(root), cleansInBackground: false);
+        await FillAsync(lender, StoreCrashChild.Lent, "lent layer", StoreCrashChild.LentShared);
+    }
+
+    private static async Task FillAsync(LocalSnapshotter snapshotter, string bottom, string layer, SnapshotCommitOptions shared)
+    {
         IReadOnlyList<Mount> mounts = await snapshotter.PrepareAsync("key", null, CanRebase(snapshotter) ? new() { IsLayer = true } : null);
         string directory = Directory.CreateDirectory(Path.Join(StoreCrashChild.TreeOf(mounts), "directory")).FullName;
         for (int i = 0; i < 20; i++)
             await File.WriteAllTextAsync(Path.Join(directory, $"{i}"), $"{i}");
         await File.WriteAllTextAsync(Path.Join(StoreCrashChild.TreeOf(mounts), StoreCrashChild.Base), StoreCrashChild.Base);
-        await snapshotter.CommitAsync(StoreCrashChild.Base, "key");
-        await CommitAsync(snapshotter, StoreCrashChild.Layer, StoreCrashChild.Layer, StoreCrashChild.Shared);
+        await File.WriteAllTextAsync(Path.Join(StoreCrashChild.TreeOf(mounts), bottom), bottom);
+        await snapshotter.CommitAsync(bottom, "key");
+        await CommitAsync(snapshotter, layer, bottom, StoreCrashChild.Layer, shared);
     }
 
     // What the child needs to find.
-    private static async Task ReadyAsync(string driver, string root, string verb, int number)
+    private static async Task ReadyAsync(string driver, string root, StoreSetup setup, string verb, int number)
     {
         if (verb is not ("remove" or "clean" or "repair"))
             return;
-        using LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: false);
-        string removable = $"removable-{number}";
-        await CommitAsync(snapshotter, removable, removable, null);
+        string removable = $"removable-{number}", parent = StoreCrashChild.ParentIn(setup), damaged = removable;
+        if (verb == "repair" && setup.HasFlag(StoreSetup.Borrows))
+        {
+            damaged = StoreCrashChild.LentFor($"{number}");
+            using LocalSnapshotter lender = StoreCrashChild.Open(driver, StoreCrashChild.LenderOf(root), cleansInBackground: false);
+            await CommitAsync(lender, damaged, parent, damaged, null);
+            parent = damaged;
+        }
+        using LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: false, setup);
+        if (setup.HasFlag(StoreSetup.WritesElsewhere))
+        {
+            string active = StoreCrashChild.TreeOf(await snapshotter.PrepareAsync(removable, parent));
+            if (verb == "repair")
+                Directory.Delete(active, recursive: true);
+            return;
+        }
+        await CommitAsync(snapshotter, removable, parent, removable, null);
         if (verb != "repair")
             return;
-        string tree = StoreCrashChild.TreeOf(await snapshotter.ViewAsync("view", removable));
+        string tree = StoreCrashChild.TreeOf(await snapshotter.ViewAsync("view", damaged));
         await snapshotter.RemoveAsync("view");
         if (driver == "btrfs")
         {
             using Microsoft.Win32.SafeHandles.SafeFileHandle subvolume = Interop.Sys.TryOpen(null, tree, Interop.Sys.ReadDirectoryOnly, out _)!;
             Assert.That(Interop.Btrfs.SetReadOnly(subvolume, readOnly: false), Is.Zero);
         }
-        await File.WriteAllTextAsync(Path.Join(tree, removable), "damaged");
+        await File.WriteAllTextAsync(Path.Join(tree, damaged), "damage that shows");
     }
 
-    private static async Task CommitAsync(LocalSnapshotter snapshotter, string name, string file, SnapshotCommitOptions? options)
+    private static async Task CommitAsync(LocalSnapshotter snapshotter, string name, string parent, string file, SnapshotCommitOptions? options)
     {
-        IReadOnlyList<Mount> mounts = await snapshotter.PrepareAsync($"key of {name}", StoreCrashChild.Base);
+        IReadOnlyList<Mount> mounts = await snapshotter.PrepareAsync($"key of {name}", parent);
         await File.WriteAllTextAsync(Path.Join(StoreCrashChild.TreeOf(mounts), file), file);
         await snapshotter.CommitAsync(name, $"key of {name}", options);
     }
 
-    private static async Task AssertOutcomeAsync(LocalSnapshotter after, string verb, StoreStep step, int number, string situation)
+    private static async Task AssertOutcomeAsync(LocalSnapshotter after, StoreSetup setup, string verb, StoreStep step, int number, string situation)
     {
         string victim = $"victim-{number}", committed = $"committed-{number}", removable = $"removable-{number}";
         bool isRecorded = step is StoreStep.CommitRecorded or StoreStep.ReplacedTreeTrashed or StoreStep.AdoptionRecorded;
@@ -183,16 +249,19 @@ public class StoreCrashTests : StoreTest
         IReadOnlyList<SnapshotDefect> defects = await after.VerifyAsync();
         if (isRemovable)
         {
-            Assert.That(defects.Select(defect => (defect.Kind, defect.Snapshot)), Is.EqualTo(new[] { (SnapshotDefectKind.ChangedTree, removable) }), situation);
+            bool isBorrowed = setup.HasFlag(StoreSetup.Borrows);
+            string damaged = isBorrowed ? StoreCrashChild.LentFor($"{number}") : removable;
+            SnapshotDefectKind kind = setup.HasFlag(StoreSetup.WritesElsewhere) ? SnapshotDefectKind.MissingTree : SnapshotDefectKind.ChangedTree;
+            Assert.That(defects.Select(defect => (defect.Kind, defect.Snapshot)), Is.EqualTo(new[] { (kind, damaged) }), situation);
             SnapshotRepairResult repaired = await after.RepairAsync();
-            Assert.That(repaired.Removed, Is.EqualTo(new[] { removable }), situation);
+            Assert.That(repaired.Removed, Is.EqualTo(isBorrowed ? [removable, damaged] : new[] { removable }), situation);
         }
         else
             Assert.That(defects, Is.Empty, situation);
 
         // What was interrupted can be taken up or given up.
         if (isVictim && number % 2 == 0 && step != StoreStep.SnapshotRecorded)
-            await after.CommitAsync(committed, victim, verb == "share" ? StoreCrashChild.Shared : new() { Parent = StoreCrashChild.Base });
+            await after.CommitAsync(committed, victim, verb == "share" ? StoreCrashChild.Shared : new() { Parent = StoreCrashChild.ParentIn(setup) });
         else if (isVictim)
             await after.RemoveAsync(victim);
     }
@@ -218,9 +287,9 @@ public class StoreCrashTests : StoreTest
         }
     }
 
-    private static async Task AssertOpeningReclaimsAsync(string driver, string root, string situation)
+    private static async Task AssertOpeningReclaimsAsync(string driver, string root, StoreSetup setup, string situation)
     {
-        using LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: true);
+        using LocalSnapshotter snapshotter = StoreCrashChild.Open(driver, root, cleansInBackground: true, setup);
         long start = Stopwatch.GetTimestamp();
         while (StoreInvariants.GarbageOf(snapshotter).Count > 0 || Directory.GetFileSystemEntries(Path.Join(root, "owners")).Length > 1)
         {
@@ -231,6 +300,4 @@ public class StoreCrashTests : StoreTest
     }
 
     private static bool CanRebase(LocalSnapshotter snapshotter) => snapshotter.Capabilities.HasFlag(SnapshotterCapabilities.Rebase);
-
-    private static Process Start(params string[] arguments) => StoreProcess.Start(arguments);
 }

@@ -12,6 +12,7 @@ internal static class StoreInvariants
             Assert.That(connection.QueryText("PRAGMA integrity_check"), Is.EqualTo("ok"));
             Assert.That(connection.QueryText("PRAGMA foreign_key_check"), Is.Null);
             Assert.That(SnapshotTable.Contradictions(connection), Is.Empty);
+            Assert.That(connection.QueryTexts("SELECT name FROM snapshot WHERE is_borrowed AND children = 0"), Is.Empty, "what nothing is based on is given back");
         }
         Assert.That(GarbageOf(snapshotter), Is.Empty);
         var mounter = new LinuxMounter();
@@ -22,12 +23,12 @@ internal static class StoreInvariants
         }
     }
 
-    /// <summary>The directories that belong to no snapshot, whether they are trash already or not, and the trees that are missing.</summary>
+    /// <summary>The directories that belong to no snapshot, whether they are trash already or not, and the trees that are missing, those of other stores aside.</summary>
     public static IReadOnlyList<string> GarbageOf(LocalSnapshotter snapshotter)
     {
         using MetadataConnection connection = MetadataConnection.Open(Path.Join(snapshotter.Root, "metadata.db"), 5000, Durability.Relaxed);
         var expected = new HashSet<string>();
-        using (MetadataRows row = connection.Query("SELECT coalesce(l.path, ?1), s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL", snapshotter.Root))
+        using (MetadataRows row = connection.Query("SELECT coalesce(l.path, ?1), s.tree FROM snapshot s LEFT JOIN place l ON l.id = s.place WHERE s.tree IS NOT NULL AND l.is_foreign IS NOT 1", snapshotter.Root))
         {
             while (row.Read())
                 expected.Add(Path.Join(row.Text(0), "layers", row.Text(1)));

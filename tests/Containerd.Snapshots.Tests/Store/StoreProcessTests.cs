@@ -2,22 +2,42 @@ using System.Diagnostics;
 
 namespace Containerd.Snapshots;
 
-public class StoreProcessTests : StoreTest
+public class StoreProcessTests : StoreContentTest
 {
-    private const int Processes = 4, Operations = 2000;
+    private const int Processes = 4, Operations = 2000, FewOperations = 500;
 
     [Test, CancelAfter(300_000)]
-    public async Task Processes_that_do_anything_at_once_leave_a_store_that_is_whole(CancellationToken cancellationToken)
+    public Task Processes_that_do_anything_at_once_leave_a_store_that_is_whole(CancellationToken cancellationToken) =>
+        RaceAsync(Root, StoreSetup.Plain, Operations, cancellationToken);
+
+    // In memory: flushing a disk waits for what everybody else has written to it.
+    [Test, CancelAfter(300_000)]
+    public Task Processes_that_flush_at_once_leave_a_store_that_is_whole(CancellationToken cancellationToken) =>
+        RaceAsync(Path.Join(MountTmpfs("memory", "256m"), "root"), StoreSetup.Flushes, FewOperations, cancellationToken);
+
+    private static async Task RaceAsync(string root, StoreSetup setup, int operations, CancellationToken cancellationToken)
     {
-        Process[] children = [.. Enumerable.Range(1, Processes).Select(seed => StoreProcess.Start("race", Root, $"{seed}", $"{Operations}"))];
+        await EndAsync([.. Enumerable.Range(1, Processes).Select(seed => StoreProcess.Start("race", root, $"{setup}", $"{seed}", $"{operations}"))], cancellationToken);
+        await using LocalSnapshotter snapshotter = StoreCrashChild.Open("overlay", root, cleansInBackground: false, setup);
+        Assert.That(await snapshotter.VerifyAsync(cancellationToken: cancellationToken), Is.Empty);
+        await snapshotter.CleanupAsync(cancellationToken);
+        await StoreInvariants.AssertWholeAsync(snapshotter);
+        Assert.That(Directory.GetFileSystemEntries(Path.Join(root, "owners")), Has.Length.EqualTo(1), "the dead are forgotten");
+    }
+
+    /// <summary>Waits until all have ended well; gives what each has said.</summary>
+    private static async Task<string[]> EndAsync(Process[] children, CancellationToken cancellationToken)
+    {
         try
         {
+            Task<string[]> said = Task.WhenAll(children.Select(child => child.StandardOutput.ReadToEndAsync(cancellationToken)));
             string[] errors = await Task.WhenAll(children.Select(child => child.StandardError.ReadToEndAsync(cancellationToken)));
             foreach (Process child in children)
             {
                 await child.WaitForExitAsync(cancellationToken);
                 Assert.That(child.ExitCode, Is.Zero, string.Join('\n', errors));
             }
+            return await said;
         }
         finally
         {
@@ -29,11 +49,6 @@ public class StoreProcessTests : StoreTest
                 child.Dispose();
             }
         }
-        await using var snapshotter = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, CleansInBackground = false });
-        Assert.That(await snapshotter.VerifyAsync(cancellationToken: cancellationToken), Is.Empty);
-        await snapshotter.CleanupAsync(cancellationToken);
-        await StoreInvariants.AssertWholeAsync(snapshotter);
-        Assert.That(Entries("owners"), Has.Length.EqualTo(1), "the dead are forgotten");
     }
 
     [Test]

@@ -3,9 +3,9 @@ namespace Containerd.Snapshots;
 /// <summary>Random operations on a store that others work on at the same time; every error must be one that the race explains.</summary>
 internal static class StoreRace
 {
-    public static async Task RunAsync(string root, int seed, int count)
+    public static async Task RunAsync(string root, StoreSetup setup, int seed, int count)
     {
-        await using var snapshotter = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = root, Durability = Durability.Relaxed });
+        await using LocalSnapshotter snapshotter = StoreCrashChild.Open("overlay", root, cleansInBackground: true, setup);
 #pragma warning disable CA5394 // a test that can be repeated, no secret
         var random = new Random(seed);
         for (int i = 0; i < count; i++)
@@ -35,23 +35,29 @@ internal static class StoreRace
                 < 39 => (() => snapshotter.CleanupAsync(), []),
                 _ => (() => VerifyAsync(snapshotter), []),
             };
-            try
-            {
-                await action();
-            }
-            catch (ContainerdException e) when (explained.Contains(e.Kind))
-            {
-                // Another was faster, or the keys met in a way that the rules refuse.
-            }
-            catch (ContainerdException e)
-            {
-                throw new InvalidOperationException($"Operation {i}, number {verb}, is not explained by a race: {e.Kind}.", e);
-            }
+            await TryAsync(action, explained, $"Operation {i}, number {verb},");
+        }
+    }
+
+    /// <summary>Does something that the race may keep from succeeding.</summary>
+    public static async Task TryAsync(Func<Task> action, ErrorKind[] explained, string operation)
+    {
+        try
+        {
+            await action();
+        }
+        catch (ContainerdException e) when (explained.Contains(e.Kind))
+        {
+            // Another was faster, or the keys met in a way that the rules refuse.
+        }
+        catch (ContainerdException e)
+        {
+            throw new InvalidOperationException($"{operation} is not explained by a race: {e.Kind}.", e);
         }
     }
 
     // Only a key that is nobody else's is written to: another would commit it in the middle.
-    private static async Task CommitLayerAsync(OverlaySnapshotter snapshotter, string name, string key, string? parent, byte layer, bool isRebased)
+    public static async Task CommitLayerAsync(LocalSnapshotter snapshotter, string name, string key, string? parent, byte layer, bool isRebased)
     {
         IReadOnlyList<Mount> mounts = await snapshotter.PrepareAsync(key, isRebased ? null : parent, new() { IsLayer = isRebased });
         try
@@ -66,7 +72,7 @@ internal static class StoreRace
         }
     }
 
-    private static async Task ListAsync(OverlaySnapshotter snapshotter)
+    private static async Task ListAsync(LocalSnapshotter snapshotter)
     {
         var names = new HashSet<string>();
         await foreach (SnapshotInfo snapshot in snapshotter.ListAsync())
@@ -77,12 +83,12 @@ internal static class StoreRace
         }
     }
 
-    private static async Task VerifyAsync(OverlaySnapshotter snapshotter)
+    private static async Task VerifyAsync(LocalSnapshotter snapshotter)
     {
         IReadOnlyList<SnapshotDefect> defects = await snapshotter.VerifyAsync();
         if (defects.Count > 0)
             throw new InvalidOperationException($"Defects: {string.Join(' ', defects)}");
     }
 
-    private static Digest DiffIdOf(byte layer) => Digest.Sha256([layer]);
+    public static Digest DiffIdOf(byte layer) => Digest.Sha256([layer]);
 }

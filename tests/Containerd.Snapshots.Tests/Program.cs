@@ -4,7 +4,7 @@ namespace Containerd.Snapshots;
 
 /// <summary>
 /// The process that a test starts beside itself: <c>die DRIVER ROOT SETUP STEP VERB NUMBER</c>, <c>work DRIVER ROOT SETUP SEED</c>, <c>race ROOT SETUP SEED COUNT</c>,
-/// <c>layer …</c>, or <c>mount …</c>.
+/// <c>borrow ROOT SETUP SEED COUNT</c>, <c>lend ROOT SEED</c>, <c>layer …</c>, or <c>mount …</c>.
 /// </summary>
 public static class Program
 {
@@ -22,6 +22,12 @@ public static class Program
             case ["race", string root, string setup, string seed, string count]:
                 await StoreRace.RunAsync(root, Enum.Parse<StoreSetup>(setup), int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
                 return 0;
+            case ["borrow", string root, string setup, string seed, string count]:
+                await LendingRace.BorrowAsync(root, Enum.Parse<StoreSetup>(setup), int.Parse(seed, CultureInfo.InvariantCulture), int.Parse(count, CultureInfo.InvariantCulture));
+                return 0;
+            case ["lend", string root, string seed]:
+                await LendingRace.LendAsync(root, int.Parse(seed, CultureInfo.InvariantCulture));
+                return 1;
             case ["layer", .. string[] rest]:
                 return await Tests.LayerChild.RunAsync(rest);
             case ["mount", .. string[] rest]:

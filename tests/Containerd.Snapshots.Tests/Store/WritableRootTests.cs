@@ -197,6 +197,31 @@ public class WritableRootTests : StoreContentTest
         Assert.That(Shown(await snapshotter.ViewAsync("view", "layer")), Is.EqualTo(new[] { "file" }));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Work_that_goes_while_its_commit_copies_it_is_not_found(bool isCommitted)
+    {
+        await using var snapshotter = Open();
+        await using var another = Open();
+        string upper = UpperOf(await snapshotter.PrepareAsync("work"));
+        for (int i = 0; i < 10; i++)
+            Directory.CreateDirectory(Path.Join(upper, $"{i}/{i}"));
+        int reports = 0;
+        var progress = new CallingProgress(() =>
+        {
+            if (Interlocked.Increment(ref reports) != 1)
+                return;
+            (isCommitted ? another.CommitAsync("other", "work") : another.RemoveAsync("work")).GetAwaiter().GetResult();
+            another.CleanupAsync().GetAwaiter().GetResult();
+        });
+        ContainerdException failure = await FailureOf(() => snapshotter.CommitAsync("layer", "work", new() { Progress = progress }));
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotFound), failure.Message);
+        Assert.That(reports, Is.Positive);
+        await snapshotter.CleanupAsync();
+        Assert.That(await NamesAsync(snapshotter), Is.EqualTo(isCommitted ? ["other"] : Array.Empty<string>()));
+        Assert.That(StoreInvariants.GarbageOf(snapshotter), Is.Empty);
+    }
+
     [Test]
     public async Task A_shared_layer_written_apart_is_kept_once()
     {
@@ -234,6 +259,11 @@ public class WritableRootTests : StoreContentTest
 
     private OverlaySnapshotter Open() =>
         new(new OverlaySnapshotterOptions { Root = Root, WritableRoot = _fast, Durability = Durability.Relaxed, CleansInBackground = false });
+
+    private sealed class CallingProgress(Action call) : IProgress<SnapshotProgress>
+    {
+        public void Report(SnapshotProgress value) => call();
+    }
 
     private static string[] TreesIn(string directory) =>
         [.. Directory.GetDirectories(directory).SelectMany(store => Directory.GetDirectories(Path.Join(store, "layers"))).Select(path => Path.GetFileName(path)!)];

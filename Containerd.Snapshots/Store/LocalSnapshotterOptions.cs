@@ -51,7 +51,7 @@ public class LocalSnapshotterOptions
     /// </summary>
     /// <remarks>
     /// Of one name in several stores the first counts, this one's before all, also where it is the parent of another store's snapshot: a name has to mean the same content everywhere, as
-    /// chain IDs do. Labels are shown as that store has them.
+    /// chain IDs do. Labels are shown as that store has them, and what lies there is as durable as its owner made it.
     /// </remarks>
     /// <value>Empty.</value>
     public ImmutableArray<string> AdditionalRoots

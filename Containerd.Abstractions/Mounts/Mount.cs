@@ -7,7 +7,7 @@ namespace Containerd;
 /// <para>Immutable with structural equality. The same value as containerd's <c>mount.Mount</c>: an ordered list of them, applied
 /// parents first onto one target directory, assembles a file tree.</para>
 /// <para><see cref="Options"/> are in the syntax of mount(8): each element one option, or several joined by commas. Inside the values
-/// of overlay's directory options a backslash escapes <c>\</c>, <c>:</c> and <c>,</c>; <see cref="OverlayMount"/> builds and parses them.</para>
+/// of overlay's directory options a backslash escapes <c>\</c>, <c>:</c>, <c>,</c> and <c>"</c>; <see cref="OverlayMount"/> builds and parses them.</para>
 /// <para>Source: containerd core/mount/mount.go.</para>
 /// </remarks>
 public sealed record Mount

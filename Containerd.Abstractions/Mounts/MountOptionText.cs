@@ -6,18 +6,22 @@ namespace Containerd;
 /// <summary>The text form of mount options: separators that a backslash escapes or double quotes enclose do not separate.</summary>
 internal static class MountOptionText
 {
-    public static IEnumerable<string> Split(string options) => SplitAt(options, ',').Where(option => option.Length > 0);
+    // The quote, lest it hides the end of the option.
+    private const string Special = "\\:,\"";
 
-    public static IEnumerable<string> SplitDirectories(string value) => SplitAt(value, ':');
+    public static IEnumerable<string> Split(string options) => SplitAt(options, ',', quotes: true).Where(option => option.Length > 0);
+
+    // To the kernel a quote is a character of a directory's name like others.
+    public static IEnumerable<string> SplitDirectories(string value) => SplitAt(value, ':', quotes: false);
 
     public static string EscapeDirectory(string path)
     {
-        if (path.AsSpan().IndexOfAny('\\', ':', ',') < 0)
+        if (path.AsSpan().IndexOfAny(Special) < 0)
             return path;
         var escaped = new StringBuilder(path.Length + 8);
         foreach (char c in path)
         {
-            if (c is '\\' or ':' or ',')
+            if (Special.Contains(c))
                 escaped.Append('\\');
             escaped.Append(c);
         }
@@ -38,7 +42,7 @@ internal static class MountOptionText
         return plain.ToString();
     }
 
-    private static ImmutableArray<string> SplitAt(string text, char separator)
+    private static ImmutableArray<string> SplitAt(string text, char separator, bool quotes)
     {
         if (!text.Contains(separator, StringComparison.Ordinal))
             return [text];
@@ -49,7 +53,7 @@ internal static class MountOptionText
         {
             if (text[i] == '\\')
                 i++;
-            else if (text[i] == '"')
+            else if (text[i] == '"' && quotes)
                 quoted = !quoted;
             else if (text[i] == separator && !quoted)
             {

@@ -40,7 +40,7 @@ internal static class IdMappedMount
     {
         if (errno is not (EINVAL or ENOSYS or EPERM))
             return MountFailure.Of(mount, step, errno);
-        string type = origin is null ? mount.Type : MountTable.TypeOf(origin) ?? "unknown";
+        string type = origin is null ? mount.Type : MountTable.EntryOf(origin)?.Type ?? "unknown";
         string reason = errno switch
         {
             ENOSYS => "the kernel cannot map IDs of mounts; Linux 5.12 can",

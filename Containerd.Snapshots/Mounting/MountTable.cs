@@ -16,7 +16,8 @@ internal sealed class MountTable
     /// <summary>The mounts, in the order they were made.</summary>
     public IReadOnlyList<MountTableEntry> Entries { get; }
 
-    public static MountTable Read() => Parse(System.IO.File.ReadLines(File, Encoding.UTF8));
+    // A path may have any other character that ends a line for .NET.
+    public static MountTable Read() => Parse(System.IO.File.ReadAllText(File, Encoding.UTF8).Split('\n', StringSplitOptions.RemoveEmptyEntries));
 
     public static MountTable Parse(IEnumerable<string> lines)
     {
@@ -29,7 +30,8 @@ internal sealed class MountTable
                 throw new ContainerdException(ErrorKind.DataCorrupted, $"Reading the mount table: '{Excerpt.Of(line)}' is not a line of mountinfo.");
             entries.Add(new MountTableEntry(
                 int.Parse(fields[0], CultureInfo.InvariantCulture), int.Parse(fields[1], CultureInfo.InvariantCulture), Unescape(fields[4]), fields[separator + 1],
-                fields[6..separator].Any(tag => tag.StartsWith("shared:", StringComparison.Ordinal) || tag.StartsWith("master:", StringComparison.Ordinal))));
+                fields[6..separator].Any(tag => tag.StartsWith("shared:", StringComparison.Ordinal) || tag.StartsWith("master:", StringComparison.Ordinal)),
+                fields[^1] is "ro" || fields[^1].StartsWith("ro,", StringComparison.Ordinal)));
         }
         return new MountTable(entries);
     }
@@ -42,11 +44,11 @@ internal sealed class MountTable
         return int.Parse(line.AsSpan("mnt_id:".Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The type of the file system that a handle was opened on; null where this mount namespace does not have the mount.</summary>
-    public static string? TypeOf(SafeFileHandle handle)
+    /// <summary>The mount that a handle was opened through; null where this mount namespace does not have it.</summary>
+    public static MountTableEntry? EntryOf(SafeFileHandle handle)
     {
         int id = IdOf(handle);
-        return Read().Entries.FirstOrDefault(entry => entry.Id == id).Type;
+        return Read().Entries.Where(entry => entry.Id == id).Select(entry => (MountTableEntry?)entry).FirstOrDefault();
     }
 
     /// <summary>The mounts at a path and beneath it, those to unmount first coming first.</summary>

@@ -6,4 +6,5 @@ namespace Containerd.Snapshots;
 /// <param name="Path">Where it is attached, as this process sees it.</param>
 /// <param name="Type">The file system type.</param>
 /// <param name="Propagates">Whether mounts beneath it appear in other mount namespaces, or those of others here.</param>
-internal readonly record struct MountTableEntry(int Id, int ParentId, string Path, string Type, bool Propagates);
+/// <param name="IsReadOnlyFileSystem">Whether the file system is read-only, however it is reached.</param>
+internal readonly record struct MountTableEntry(int Id, int ParentId, string Path, string Type, bool Propagates, bool IsReadOnlyFileSystem);

@@ -38,7 +38,7 @@ public sealed class MountTests
     {
         var overlay = new OverlayMount
         {
-            LowerDirectories = [@"/odd:name", @"/with,comma", @"/back\slash", "/plain"],
+            LowerDirectories = [@"/odd:name", "/one\"quote", @"/with,comma", @"/back\slash", "/plain"],
             UpperDirectory = "/up:per",
             WorkDirectory = "/wo,rk",
             Options = ["index=off", "userxattr"],

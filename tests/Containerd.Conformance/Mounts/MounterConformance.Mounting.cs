@@ -124,7 +124,7 @@ public abstract partial class MounterConformance
     [Test]
     public void OverlayTakesAnyCharacterInItsPaths()
     {
-        const string Odd = "a:b,c\\d \"e\" f\nä語\t=";
+        const string Odd = "a:b,c\\d \"e f\n\rä語\t=";
         string lower = NewDirectory($"{Odd}/lower,:", "low"), other = NewDirectory($"{Odd}/other", "other"), target = NewDirectory("target");
         var overlay = new OverlayMount
         {

@@ -13,7 +13,13 @@ public class MountTableTests
 
     [Test]
     public void Lines_are_parsed_with_any_number_of_optional_fields() =>
-        Assert.That(MountTable.Parse(Lines).Entries[2], Is.EqualTo(new MountTableEntry(31, 30, @"/mnt/a b\c", "overlay", false)));
+        Assert.That(MountTable.Parse(Lines).Entries[2], Is.EqualTo(new MountTableEntry(31, 30, @"/mnt/a b\c", "overlay", false, false)));
+
+    [TestCase("ro", true)]
+    [TestCase("ro,size=1k", true)]
+    [TestCase("rw,lowerdir=/x,ro", false)]
+    public void A_file_system_is_read_only_where_that_is_its_first_option(string options, bool isReadOnly) =>
+        Assert.That(MountTable.Parse([$"22 1 0:21 / /a ro - overlay overlay {options}"]).Entries[0].IsReadOnlyFileSystem, Is.EqualTo(isReadOnly));
 
     [Test]
     public void Mounts_at_a_path_come_deepest_and_latest_first() =>

@@ -22,16 +22,17 @@ internal sealed class DescriptorMounts(MountSettings settings)
         SetPropagation(request, mount);
     }
 
-    /// <summary>The mounts as one tree that is in no mount table and ends with the handle; null where the kernel attaches nothing inside such a tree.</summary>
-    public SafeFileHandle? TryAssemble(List<MountRequest> requests)
+    /// <summary>The mounts as one tree that is in no mount table and ends when disposed; null where the kernel attaches nothing inside such a tree.</summary>
+    public DetachedMount? TryAssemble(List<MountRequest> requests)
     {
         if (requests.Count > 1 && settings.Limits.AttachesTrees)
             return null;
-        SafeFileHandle root = Make(requests[0]);
+        SafeFileHandle tree = Make(requests[0]);
+        SafeFileHandle root = tree;
         bool whole = false;
         try
         {
-            SetPropagation(requests[0], root);
+            SetPropagation(requests[0], tree);
             foreach (MountRequest request in requests.Skip(1))
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
@@ -42,14 +43,24 @@ internal sealed class DescriptorMounts(MountSettings settings)
                 if (errno != 0)
                     throw MountFailure.Of(request.Mount, "attaching it (move_mount)", errno);
                 SetPropagation(request, mount);
+                // What lies above the first mount, at the root too, is kept by its handle.
+                if (request.IsRoot)
+                {
+                    if (root != tree)
+                        root.Dispose();
+                    root = MountPlace.Duplicate(mount);
+                }
             }
             whole = true;
-            return root;
+            return new DetachedMount(root, tree);
         }
         finally
         {
             if (!whole)
+            {
                 root.Dispose();
+                tree.Dispose();
+            }
         }
     }
 
@@ -107,7 +118,7 @@ internal sealed class DescriptorMounts(MountSettings settings)
 
     private SafeFileHandle MakeOverlay(MountRequest request) => OverlayDirectories.Use(request, settings, directories =>
     {
-        using FileSystemContext context = FileSystemContext.Open(request.Mount);
+        using FileSystemContext context = FileSystemContext.Open(request.Mount, settings.Limits.ReadsOverlayOptionsLate);
         if (request.Mount.Source.Length > 0)
             context.SetString("source", request.Mount.Source);
         SetDirectories(context, request.Overlay!, directories);
@@ -155,7 +166,7 @@ internal sealed class DescriptorMounts(MountSettings settings)
         }
         foreach (string lower in overlay.LowerDirectories)
         {
-            if (newest < OverlayForm.OneValue && SetDirectory(context, directories, "lowerdir+", lower, newest, escapes: false))
+            if (newest < OverlayForm.OneValue && !context.IsLate && SetDirectory(context, directories, "lowerdir+", lower, newest, escapes: false))
                 continue;
             // Before Linux 6.7 the layers are one value; of the 255 bytes it may have, descriptors' names take fewest.
             SetLowerDirectories(context, overlay, directories);
@@ -163,36 +174,29 @@ internal sealed class DescriptorMounts(MountSettings settings)
         }
     }
 
-    // A text is resolved by the kernel when it is set, so a handle it names may be closed afterwards.
+    // False where the kernel does not take layers one by one.
     private static bool SetDirectory(FileSystemContext context, OverlayDirectories directories, string option, string path, OverlayForm newest, bool escapes)
     {
-        using SafeFileHandle directory = directories.Open(option, path);
+        SafeFileHandle directory = context.Keep(directories.Open(option, path));
         if (newest == OverlayForm.Handles && context.TrySetHandle(option, directory))
+        {
+            directory.Dispose();
             return true;
+        }
         bool asItIs = !directories.AreMapped && FileSystemContext.Fits(path) && !(escapes && path.AsSpan().ContainsAny('\\', ',', ':'));
         string value = asItIs ? path : Sys.PathOf(directory);
         if (option == "lowerdir+")
-            return context.TrySetString(option, value);
+            return !context.IsLate && context.TrySetString(option, value);
         context.SetString(option, value);
         return true;
     }
 
     private static void SetLowerDirectories(FileSystemContext context, OverlayMount overlay, OverlayDirectories directories)
     {
-        var opened = new List<SafeFileHandle>();
-        try
-        {
-            foreach (string lower in overlay.LowerDirectories)
-                opened.Add(directories.Open("lowerdir", lower));
-            string value = string.Join(':', opened.Select(Sys.PathOf));
-            if (!FileSystemContext.Fits(value))
-                throw context.TooLong($"this kernel takes {overlay.LowerDirectories.Length} layers only by mount(2), or from Linux 6.7 on");
-            context.SetString("lowerdir", value);
-        }
-        finally
-        {
-            opened.ForEach(directory => directory.Dispose());
-        }
+        string value = string.Join(':', overlay.LowerDirectories.Select(lower => Sys.PathOf(context.Keep(directories.Open("lowerdir", lower)))));
+        if (!FileSystemContext.Fits(value))
+            throw context.TooLong($"this kernel takes {overlay.LowerDirectories.Length} layers only by mount(2), or from Linux 6.7 on");
+        context.SetString("lowerdir", value);
     }
 
     private static void SetPropagation(MountRequest request, SafeFileHandle mount)

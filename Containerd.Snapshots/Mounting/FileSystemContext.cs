@@ -11,15 +11,23 @@ internal sealed class FileSystemContext : IDisposable
 
     private readonly Mount _mount;
     private readonly SafeFileHandle _context;
+    private readonly List<SafeFileHandle> _kept = [];
 
-    private FileSystemContext(Mount mount, SafeFileHandle context)
+    private FileSystemContext(Mount mount, SafeFileHandle context, bool isLate)
     {
         _mount = mount;
         _context = context;
+        IsLate = isLate;
     }
 
-    public static FileSystemContext Open(Mount mount) =>
-        new(mount, Sys.TryOpenFileSystem(mount.Type, out int errno) ?? throw MountFailure.Of(mount, "fsopen", errno));
+    /// <summary>
+    /// Whether the file system reads its options as one text, when it is made, as overlay does before Linux 6.5: until then any word is taken. Found out when a
+    /// handle is set.
+    /// </summary>
+    public bool IsLate { get; private set; }
+
+    public static FileSystemContext Open(Mount mount, bool isLate = false) =>
+        new(mount, Sys.TryOpenFileSystem(mount.Type, out int errno) ?? throw MountFailure.Of(mount, "fsopen", errno), isLate);
 
     public static bool Fits(string value) => System.Text.Encoding.UTF8.GetByteCount(value) <= MaxValueBytes;
 
@@ -31,14 +39,38 @@ internal sealed class FileSystemContext : IDisposable
     {
         if (!Fits(value))
             throw TooLong($"the value of option '{Excerpt.Of(key)}' is longer than the {MaxValueBytes} bytes that fsconfig takes");
-        Check(Sys.ConfigureString(_context, key, value), $"option '{Excerpt.Of(key)}={Excerpt.Of(value)}'");
+        Check(Sys.ConfigureString(_context, key, value), Describe(key, value));
     }
 
-    /// <summary>Sets a string where the kernel knows the option; false where it does not take the option or the value.</summary>
-    public bool TrySetString(string key, string value) => Ignoring(Sys.ConfigureString(_context, key, value), $"option '{key}'");
+    /// <summary>Sets a string where the kernel knows the option.</summary>
+    public bool TrySetString(string key, string value)
+    {
+        int errno = Sys.ConfigureString(_context, key, value);
+        string? words = errno == 0 ? null : Messages();
+        // What else it finds wrong is the reason to tell: that there are too many layers, for example.
+        if (errno == EINVAL && (words is null || words.Contains("Unknown parameter", StringComparison.Ordinal)))
+            return false;
+        return errno == 0 ? true : throw MountFailure.Of(_mount, Describe(key, value), errno, words);
+    }
 
     /// <summary>Sets an open directory where the kernel takes one for this option (overlay: Linux 6.13).</summary>
-    public bool TrySetHandle(string key, SafeFileHandle value) => Ignoring(Sys.ConfigureHandle(_context, key, value), $"option '{key}'");
+    public bool TrySetHandle(string key, SafeFileHandle value)
+    {
+        int errno = IsLate ? EOPNOTSUPP : Sys.ConfigureHandle(_context, key, value);
+        IsLate = errno == EOPNOTSUPP;
+        if (errno is EINVAL or EOPNOTSUPP)
+            _ = Messages();
+        else
+            Check(errno, $"option '{key}'");
+        return errno == 0;
+    }
+
+    /// <summary>Keeps a handle that a text names open until the file system is made, as that may be when the text is read.</summary>
+    public SafeFileHandle Keep(SafeFileHandle named)
+    {
+        _kept.Add(named);
+        return named;
+    }
 
     /// <summary>Makes the file system, and a mount of it that is in no mount table.</summary>
     /// <param name="attributes">MOUNT_ATTR_*.</param>
@@ -50,16 +82,13 @@ internal sealed class FileSystemContext : IDisposable
         return Sys.TryMakeMount(_context, attributes, out int errno) ?? throw MountFailure.Of(_mount, "fsmount", errno, Messages());
     }
 
-    public void Dispose() => _context.Dispose();
-
-    private bool Ignoring(int errno, string step)
+    public void Dispose()
     {
-        if (errno != EINVAL)
-            Check(errno, step);
-        else
-            _ = Messages();
-        return errno == 0;
+        _context.Dispose();
+        _kept.ForEach(handle => handle.Dispose());
     }
+
+    private static string Describe(string key, string value) => $"option '{Excerpt.Of(key)}={Excerpt.Of(value)}'";
 
     private void Check(int errno, string step)
     {

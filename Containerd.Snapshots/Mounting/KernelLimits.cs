@@ -8,6 +8,9 @@ internal sealed record KernelLimits
     /// <summary>The newest way in which an overlay is told its directories.</summary>
     public OverlayForm NewestOverlayForm { get; init; }
 
+    /// <summary>An overlay reads its options as one text when it is made: before Linux 6.5.</summary>
+    public bool ReadsOverlayOptionsLate { get; init; }
+
     /// <summary>An overlay takes no directory of a detached mount: before Linux 6.15.</summary>
     public bool AttachesLayers { get; init; }
 

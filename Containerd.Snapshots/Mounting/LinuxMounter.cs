@@ -7,7 +7,7 @@ namespace Containerd.Snapshots;
 /// <para><b>Options</b> are those of containerd: the words of mount(8) for flags (<c>ro</c>, <c>nosuid</c>, <c>noatime</c>, <c>rbind</c> …; <c>rw</c>, <c>suid</c> …
 /// clear them again), propagation (<c>shared</c>, <c>rslave</c> …), and everything else as an option of the file system. <c>ro</c> of an <c>rbind</c>, as every
 /// restriction of it, holds for all mounts that come with it, unlike in mount(8). A bind never lifts a restriction its source has. <c>remount</c> is made by
-/// itself. Type <c>bind</c> without a word is a bind of one mount. Prefixed types and <c>X-containerd.</c> options are <see cref="ErrorKind.NotSupported"/>
+/// itself, and lifts no restriction that no word lifts. Type <c>bind</c> without a word is a bind of one mount. Prefixed types and <c>X-containerd.</c> options are <see cref="ErrorKind.NotSupported"/>
 /// before anything is mounted: another component should have consumed them.</para>
 /// <para><b>Overlays.</b> Each directory is opened and handed over by itself where the kernel takes that (Linux 6.13 by handle, 6.7 by path), so paths may
 /// contain any character and be of any length. By mount(2) directories whose options exceed one page are named by descriptor: about 220 layers fit.</para>
@@ -92,7 +92,7 @@ public sealed class LinuxMounter : IMounter
             return AttachTemporarily(requests);
         try
         {
-            return new DescriptorMounts(Settings).TryAssemble(requests) is { } root ? new DetachedMount(root) : AttachTemporarily(requests);
+            return new DescriptorMounts(Settings).TryAssemble(requests) ?? AttachTemporarily(requests);
         }
         catch (ContainerdException e) when (_api == MountApi.Auto && IsForMount2(e))
         {

@@ -52,6 +52,21 @@ public abstract partial class MounterConformance
         AssertNothingTemporary();
     }
 
+    /// <summary>Of mounts that are stacked at the root of a detached tree the last is what is seen and mounted in, as on a directory.</summary>
+    [Test]
+    public void DetachedTreeIsStackedAtItsRoot()
+    {
+        string beneath = NewDirectory("beneath", "hidden"), root = NewDirectory("root", "file"), data = NewDirectory("data", "inner");
+        Directory.CreateDirectory(Path.Join(root, "mnt"));
+        if (RefusesToDetach(Mount.Bind(beneath)))
+            return;
+        using IDetachedMount tree = Mounter.MountDetached([Mount.Bind(beneath), Tmpfs(), Mount.Bind(root), Mount.Bind(data) with { Target = "mnt" }]);
+        Assert.That(Directory.GetFiles(tree.Path).Select(Path.GetFileName), Is.EqualTo(new[] { "file" }));
+        Assert.That(File.Exists(Path.Join(tree.Path, "mnt/inner")));
+        tree.Dispose();
+        AssertNothingTemporary();
+    }
+
     /// <summary>A detached tree can be the source of a bind.</summary>
     [Test, RequiresKernel(6, 15)]
     public void DetachedTreeIsBound()

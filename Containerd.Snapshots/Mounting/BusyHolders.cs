@@ -21,12 +21,14 @@ internal static class BusyHolders
             return $" '{Excerpt.Of(inner[0].Path)}' is mounted beneath it; unmount recursively.";
 
         List<string> holders = LoopDevicesOf(beneath);
+        using SafeFileHandle? root = Sys.TryOpen(null, path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
+        int? mount = root is null ? null : MountTable.IdOf(root);
         int links = 0;
         foreach (string process in Directory.EnumerateDirectories("/proc"))
         {
             if (!int.TryParse(Path.GetFileName(process.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out int id))
                 continue;
-            if (LinksOf(process).Any(link => ++links <= MaxLinks && TargetOf(link) is { } held && (held == path || held.StartsWith(beneath, StringComparison.Ordinal))))
+            if (LinksOf(process).Any(link => ++links <= MaxLinks && TargetOf(link) is { } held && (held == path || held.StartsWith(beneath, StringComparison.Ordinal)) && IsThrough(link, mount)))
                 holders.Add($"{NameOf(process)} (process {id})");
             if (holders.Count == MaxNamed || links > MaxLinks)
                 break;
@@ -100,6 +102,13 @@ internal static class BusyHolders
         }
         foreach (string file in files)
             yield return file;
+    }
+
+    // A path alone says little: it may be what the mount covers, or lie in another mount namespace.
+    private static bool IsThrough(string link, int? mount)
+    {
+        using SafeFileHandle? held = mount is null ? null : Sys.TryOpen(null, link, Sys.PathOnly, out _);
+        return held is null ? mount is null : MountTable.IdOf(held) == mount;
     }
 
     private static string? TargetOf(string link)

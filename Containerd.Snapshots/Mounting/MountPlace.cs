@@ -26,13 +26,23 @@ internal static class MountPlace
     public static SafeFileHandle Duplicate(SafeFileHandle place) =>
         Sys.TryOpen(null, Sys.PathOf(place), Sys.PathOnly, out int errno) ?? throw Failure("Reopening", Sys.PathOf(place), errno);
 
+    /// <summary>Takes a mount out of the tree: by handle, so that it is the very mount; lazily, as the handle itself keeps it busy.</summary>
+    /// <returns>Zero, or the error; EBUSY where another is mounted on top of it, which is what the kernel would take.</returns>
+    public static int TakeAway(SafeFileHandle mount)
+    {
+        int id = MountTable.IdOf(mount);
+        IReadOnlyList<MountTableEntry> mounts = MountTable.Read().Entries;
+        string? path = mounts.FirstOrDefault(entry => entry.Id == id).Path;
+        bool isCovered = mounts.Any(entry => entry.ParentId == id && entry.Path == path);
+        return isCovered ? EBUSY : Sys.Unmount(Sys.PathOf(mount), Sys.MNT_DETACH);
+    }
+
     /// <summary>Takes mounts that were just made out of the tree again, the last one first.</summary>
     public static void Rollback(List<SafeFileHandle> mounts, Exception cause)
     {
         for (int i = mounts.Count - 1; i >= 0; i--)
         {
-            // By handle, so it is the very mount that was made; lazily, as the handle itself keeps it busy.
-            int errno = Sys.Unmount(Sys.PathOf(mounts[i]), Sys.MNT_DETACH);
+            int errno = TakeAway(mounts[i]);
             if (errno != 0)
             {
                 throw new ContainerdException(

@@ -14,6 +14,9 @@ internal static class Unmounting
     public static void Unmount(string target, UnmountOptions options, TimeSpan busyTimeout, TimeProvider timeProvider)
     {
         string path = RealPath(target);
+        // Asked to unmount that, the kernel makes the file system read-only for everybody, and says that it has done it.
+        if (path == "/")
+            throw new ContainerdException(ErrorKind.InvalidArgument, $"Unmounting '{Excerpt.Of(target)}': it is the root directory of this process; nothing was done.") { Subject = target };
         int flags = Sys.UMOUNT_NOFOLLOW | (options.HasFlag(UnmountOptions.Lazy) ? Sys.MNT_DETACH : 0);
         var attempts = new Attempts(busyTimeout, timeProvider);
         if (options.HasFlag(UnmountOptions.Recursive))
@@ -54,6 +57,11 @@ internal static class Unmounting
             {
                 case 0:
                     return true;
+                case EINVAL when UserNamespace.IsInside && MountTable.Read().Entries.Any(entry => entry.Path == path):
+                    throw new ContainerdException(
+                        ErrorKind.PermissionDenied,
+                        $"Unmounting '{Excerpt.Of(path)}': it is locked: it came into this mount namespace from that of another user namespace, together with others.")
+                    { Subject = path, Errno = errno };
                 case EINVAL or ENOENT or ENOTDIR: // no mount point, or nothing there
                     return false;
                 case EBUSY when attempts.WaitForNext():
@@ -82,14 +90,15 @@ internal static class Unmounting
         }
     }
 
-    // As the mount table has it: links on the way resolved, the last name as it is.
+    // As the mount table has it: links on the way resolved, the last name as it is. By the kernel, for which what .. leads to depends on the links before it.
     private static string RealPath(string target)
     {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target));
-        if (Path.GetDirectoryName(full) is not { } parent)
-            return full;
-        using SafeFileHandle? directory = Sys.TryOpen(null, parent, Sys.PathOnly, out _);
-        return directory is null ? full : Path.Join(new FileInfo(Sys.PathOf(directory)).LinkTarget, Path.GetFileName(full));
+        string path = target.TrimEnd('/'), name = Path.GetFileName(path);
+        bool isItself = name is "" or "." or "..";
+        string above = isItself ? target : path[..^name.Length];
+        using SafeFileHandle? directory = Sys.TryOpen(null, above.Length == 0 ? "." : above, Sys.PathOnly, out _);
+        string real = directory is null ? Path.GetFullPath(above) : new FileInfo(Sys.PathOf(directory)).LinkTarget!;
+        return isItself ? real : Path.Join(real, name);
     }
 
     private sealed class Attempts(TimeSpan timeout, TimeProvider timeProvider)

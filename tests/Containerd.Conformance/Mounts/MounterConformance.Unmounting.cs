@@ -74,6 +74,21 @@ public abstract partial class MounterConformance
         Assert.That(MountsBeneath(target), Has.Count.EqualTo(1));
     }
 
+    /// <summary>A path leads to the same directory as in mounting: what <c>..</c> means depends on the links before it.</summary>
+    [Test]
+    public void UnmountTakesThePathThatMountTook()
+    {
+        string target = NewDirectory("real/target"), other = NewDirectory("other/target"), path = Path.Join(NewDirectory("other"), "link/../target/.");
+        NewDirectory("real/inner");
+        Directory.CreateSymbolicLink(Path.Join(Path.GetDirectoryName(other), "link"), "../real/inner");
+        Mounter.Mount([Tmpfs()], other);
+        Mounter.Mount([Tmpfs()], path);
+        Assert.That(MountsBeneath(target), Has.Count.EqualTo(1));
+        Mounter.Unmount(path);
+        Assert.That(MountsBeneath(target), Is.Empty);
+        Assert.That(MountsBeneath(other), Has.Count.EqualTo(1), "it was not named");
+    }
+
     /// <summary>What stays busy is reported with who holds it; lazily it leaves the tree all the same.</summary>
     [Test]
     public void BusyMountsNameTheirHolder()

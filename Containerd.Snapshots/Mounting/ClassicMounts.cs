@@ -61,6 +61,8 @@ internal sealed class ClassicMounts(MountSettings settings)
     {
         // A bind takes no other flag; the rest follows by remounting.
         ulong flags = request.IsBind && !request.IsRemount ? request.Flag & (Sys.MS_BIND | Sys.MS_REC) : request.Flag;
+        if (request.IsRemount)
+            flags |= KeptByRemount(request, place);
         if (request.Overlay is not null)
         {
             _ = OverlayDirectories.Use(request, settings, directories =>
@@ -125,7 +127,7 @@ internal sealed class ClassicMounts(MountSettings settings)
     {
         using SafeFileHandle userNamespace = IdMapNamespace.Open(request.Mount, request.IdMap!);
         SafeFileHandle mapped = IdMappedMount.Clone(request.Mount, mount, userNamespace, readOnly: false, request.IsRecursiveBind);
-        int errno = Sys.Unmount(Sys.PathOf(mount), Sys.MNT_DETACH);
+        int errno = MountPlace.TakeAway(mount);
         if (errno != 0)
         {
             mapped.Dispose();
@@ -143,7 +145,7 @@ internal sealed class ClassicMounts(MountSettings settings)
         int bytes = Encoding.UTF8.GetByteCount(data);
         return bytes <= MaxDataBytes
             ? data
-            : throw MountFailure.TooLong(mount, $"its options have {bytes} bytes, mount(2) takes {MaxDataBytes}; the new mount API (Linux 6.7) takes any number of layers");
+            : throw MountFailure.TooLong(mount, $"its options have {bytes} bytes, mount(2) takes {MaxDataBytes}; the new mount API (Linux 6.7) takes 500 layers");
     }
 
     private static void Restrict(MountRequest request, SafeFileHandle mount)
@@ -171,6 +173,17 @@ internal sealed class ClassicMounts(MountSettings settings)
         }
         if (errno != 0)
             throw MountFailure.Of(request.Mount, "restricting the bind (remount)", errno);
+    }
+
+    // A remount replaces all flags, as above: what no word lifts stays. Of a bind it is for the mount alone, else for the file system too: that is read-only for all
+    // who see it, which a mount of it that is read-only by itself is no reason for.
+    private static ulong KeptByRemount(MountRequest request, SafeFileHandle place)
+    {
+        if (Sys.FileSystemOf(place, out _, out ulong flags) != 0)
+            return 0; // remounting it tells why
+        const ulong Times = Sys.MS_NOATIME | Sys.MS_RELATIME | Sys.MS_STRICTATIME;
+        ulong kept = MountFlagsOf(flags, request.NamedFlags & Times) & ~request.NamedFlags;
+        return request.IsBind || MountTable.EntryOf(place)?.IsReadOnlyFileSystem == true ? kept : kept & ~Sys.MS_RDONLY;
     }
 
     // linux/statfs.h: the ST_ flags up to ST_NODIRATIME have the values of their MS_ twins, the later ones do not.

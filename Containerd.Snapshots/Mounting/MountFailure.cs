@@ -13,7 +13,7 @@ internal static class MountFailure
             Interop.EPERM => " Mounting needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.",
             Interop.ENODEV => $" The kernel has no file system '{Excerpt.Of(mount.Type)}'; its module may have to be loaded.",
             Interop.ENOTBLK => " It needs a block device; option 'loop' makes one of an image file.",
-            Interop.ENOSPC => " The namespace has as many mounts as fs.mount-max allows.",
+            Interop.ENOSPC => " Its disk is full, or the namespace has as many mounts as fs.mount-max allows.",
             Interop.EBUSY => " The source or one of its directories is in use by another mount.",
             Interop.EINVAL or Interop.ELOOP when kernelMessage is null => " The kernel log may say which option or directory it refused.",
             _ => "",

@@ -19,6 +19,9 @@ internal sealed class MountRequest
     /// <summary>MS_* flags, those of <see cref="PropagationAndScope"/> excluded.</summary>
     public ulong Flag { get; }
 
+    /// <summary>The flags that any word sets or clears.</summary>
+    public ulong NamedFlags { get; private init; }
+
     /// <summary>Zero, or one of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC for the whole tree.</summary>
     public ulong PropagationAndScope { get; }
 
@@ -76,14 +79,17 @@ internal sealed class MountRequest
         if (mount.Type.Contains('/', StringComparison.Ordinal))
             throw Refusal(mount, ErrorKind.NotSupported, "a type with a prefix has to be transformed before it is mounted");
 
-        ulong flags = mount.Type == "bind" ? MS_BIND : 0, propagation = 0;
+        ulong flags = mount.Type == "bind" ? MS_BIND : 0, named = 0, propagation = 0;
         bool loop = false, directIo = false;
         string? users = null, groups = null;
         var data = new List<string>();
         foreach (string option in Options(mount))
         {
             if (MountWords.Flags.TryGetValue(option, out (ulong Flag, bool Clear) known))
+            {
                 flags = known.Clear ? flags & ~known.Flag : flags | known.Flag;
+                named |= known.Flag;
+            }
             else if (MountWords.Propagations.TryGetValue(option, out ulong scope))
                 propagation = scope;
             else if (option.StartsWith("X-containerd.", StringComparison.Ordinal)) // M-6
@@ -109,6 +115,7 @@ internal sealed class MountRequest
             throw Refusal(mount, ErrorKind.InvalidArgument, "option 'direct-io' is one of a loop device, it needs 'loop'");
         var request = new MountRequest(mount, flags, propagation, data)
         {
+            NamedFlags = named,
             IdMap = IdMapOf(mount, users, groups),
             IsLoop = loop,
             IsDirectIo = directIo,

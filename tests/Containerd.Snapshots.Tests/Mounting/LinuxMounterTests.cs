@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Containerd.Conformance;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
 
@@ -59,6 +60,29 @@ public class LinuxMounterTests
         Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
     }
 
+    [TestCase(3, MountApi.Descriptor)]
+    [TestCase(3, MountApi.Auto)]
+    [TestCase(60, MountApi.Auto)]
+    public void An_overlay_that_reads_its_options_late_is_told_them_as_one_text(int layers, MountApi api)
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        var mounter = new LinuxMounter(new() { Api = api }) { Limits = new() { ReadsOverlayOptionsLate = true } };
+        OverlayMount overlay = NewOverlay(layers, "x,:y");
+        mounter.Mount([overlay.ToMount()], target);
+        Assert.That(Directory.GetFiles(target), Has.Length.EqualTo(layers));
+        File.WriteAllText(Path.Join(target, "new"), "");
+        Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
+    }
+
+    [TestCase(MountApi.Auto)]
+    [TestCase(MountApi.Descriptor)]
+    public void More_layers_than_the_kernel_takes_are_refused_in_its_words(MountApi api)
+    {
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter(new() { Api = api }).Mount([NewOverlay(501, "x").ToMount()], _directory))!;
+        Assert.That(failure.Message, Does.Contain("limit is 500"));
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.InvalidArgument));
+    }
+
     [Test]
     public void What_fsconfig_does_not_hold_is_mounted_by_mount2()
     {
@@ -114,6 +138,105 @@ public class LinuxMounterTests
         Assert.That(
             () => mounter.Mount([tmpfs, tmpfs with { Options = ["remount", "rw"] }], _directory),
             Throws.InstanceOf<ContainerdException>().With.Property(nameof(ContainerdException.Kind)).EqualTo(ErrorKind.InvalidArgument));
+    }
+
+    [Test]
+    public void A_remount_lifts_only_what_it_names()
+    {
+        var mounter = new LinuxMounter();
+        var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["nosuid", "nodev", "noexec", "noatime"] };
+        mounter.Mount([tmpfs], _directory);
+        mounter.Mount([tmpfs with { Options = ["remount", "ro", "exec"] }], _directory);
+        Assert.That(OptionsOf(_directory), Is.EquivalentTo(new[] { "ro", "nosuid", "nodev", "noatime" }));
+        mounter.Mount([tmpfs with { Options = ["remount", "dev", "relatime"] }], _directory);
+        Assert.That(OptionsOf(_directory), Is.EquivalentTo(new[] { "ro", "nosuid", "relatime" }));
+
+        string bound = Directory.CreateTempSubdirectory("bound-").FullName;
+        try
+        {
+            mounter.Mount([tmpfs with { Options = ["remount", "rw"] }], _directory);
+            mounter.Mount([Mount.Bind(_directory, readOnly: true)], bound);
+            mounter.Mount([new Mount { Type = "none", Source = "", Options = ["remount", "bind", "nodev"] }], bound);
+            Assert.That(OptionsOf(bound), Is.EquivalentTo(new[] { "ro", "nosuid", "nodev", "relatime" }));
+            mounter.Mount([tmpfs with { Options = ["remount", "noexec"] }], bound);
+            File.WriteAllText(Path.Join(_directory, "file"), "the file system is as it was");
+        }
+        finally
+        {
+            mounter.Unmount(bound);
+            Directory.Delete(bound);
+        }
+
+        static string[] OptionsOf(string path) => File.ReadLines("/proc/self/mountinfo").Last(line => line.Split(' ')[4] == path).Split(' ')[5].Split(',');
+    }
+
+    [Test]
+    public void Taking_back_never_takes_what_another_has_mounted_on_top()
+    {
+        var mounter = new LinuxMounter();
+        var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs" };
+        mounter.Mount([tmpfs], _directory);
+        using SafeFileHandle mine = MountPlace.OpenTarget(_directory);
+        mounter.Mount([tmpfs], _directory);
+        using (SafeFileHandle others = MountPlace.OpenTarget(_directory))
+        {
+            int[] mounts = [MountTable.IdOf(mine), MountTable.IdOf(others)];
+            ContainerdException failure = Assert.Throws<ContainerdException>(() => MountPlace.Rollback([mine], new InvalidDataException("broken.")))!;
+            Assert.That(failure.Message, Does.StartWith("broken.").And.Contain("still mounted"));
+            Assert.That(MountTable.Read().At(_directory).Select(entry => entry.Id), Is.EquivalentTo(mounts));
+        }
+        mounter.Unmount(_directory, UnmountOptions.Lazy);
+    }
+
+    [Test]
+    public void Who_is_in_what_a_mount_covers_is_not_named_as_its_holder()
+    {
+        using Process beneath = Process.Start(new ProcessStartInfo("sleep", ["60"]) { WorkingDirectory = _directory })!;
+        try
+        {
+            var mounter = new LinuxMounter(new() { BusyTimeout = TimeSpan.Zero });
+            mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], _directory);
+            using Process holder = Process.Start(new ProcessStartInfo("sleep", ["60"]) { WorkingDirectory = _directory })!;
+            ContainerdException busy = Assert.Throws<ContainerdException>(() => mounter.Unmount(_directory))!;
+            Assert.That(busy.Message, Does.Contain($"(process {holder.Id})").And.Not.Contain($"(process {beneath.Id})"));
+            holder.Kill();
+            holder.WaitForExit();
+            mounter.Unmount(_directory);
+        }
+        finally
+        {
+            beneath.Kill();
+            beneath.WaitForExit();
+        }
+    }
+
+    [Test]
+    public void A_locked_mount_is_not_taken_for_none()
+    {
+        new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], _directory);
+        Assert.That(RunInUserNamespace("unmount", _directory), Does.StartWith("PermissionDenied").And.Contain("locked"));
+        Assert.That(RunInUserNamespace("unmount", Path.Join(_directory, "..")), Is.Empty, "no mount is there");
+    }
+
+    [Test]
+    public void The_root_directory_is_never_unmounted()
+    {
+        // The kernel would make its file system read-only, so the root is one of the test's own.
+        var mounter = new LinuxMounter();
+        mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], _directory);
+        string runtime = Path.GetDirectoryName(Environment.ProcessPath)!;
+        foreach (string needed in new[] { "/usr", "/lib", "/lib64", "/etc", "/dev", "/proc", runtime, AppContext.BaseDirectory }.Where(Directory.Exists))
+            mounter.Mount([Mount.Bind(needed)], Directory.CreateDirectory(Path.Join(_directory, needed)).FullName);
+        using Process child = Process.Start(new ProcessStartInfo("chroot", [_directory, Environment.ProcessPath!, typeof(Program).Assembly.Location, "mount", "unmount", "/usr/../."])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        string output = child.StandardOutput.ReadToEnd(), error = child.StandardError.ReadToEnd();
+        child.WaitForExit();
+        Assert.That(child.ExitCode, Is.Zero, error);
+        Assert.That(output, Does.StartWith("InvalidArgument").And.Contain("root directory"));
+        File.WriteAllText(Path.Join(_directory, "file"), "it can be written to");
     }
 
     [Test]

@@ -4,7 +4,7 @@ using System.Runtime.Versioning;
 namespace Containerd.Snapshots;
 
 /// <summary>What another process does with a mounter: <c>hold DIRECTORY SOURCE</c> until it is killed, or <c>restrict SOURCE TARGET API</c>, <c>map TARGET LIMIT</c>,
-/// or <c>namespaces MARK</c> without an end.</summary>
+/// <c>unmount TARGET</c>, or <c>namespaces MARK</c> without an end.</summary>
 [UnsupportedOSPlatform("windows")]
 internal static class MountChild
 {
@@ -24,6 +24,16 @@ internal static class MountChild
             case ["restrict", string bound, string target, string api]:
                 new LinuxMounter(new() { Api = Enum.Parse<MountApi>(api) }).Mount([new Mount { Type = "bind", Source = bound, Options = ["bind", "ro"] }], target);
                 Console.WriteLine(File.ReadLines("/proc/self/mountinfo").Last(line => line.Split(' ')[4] == target).Split(' ')[5]);
+                return 0;
+            case ["unmount", string mounted]:
+                try
+                {
+                    new LinuxMounter().Unmount(mounted);
+                }
+                catch (ContainerdException e)
+                {
+                    Console.WriteLine($"{e.Kind} {e.Message}");
+                }
                 return 0;
             case ["namespaces", string _]:
                 Console.WriteLine("begun");

@@ -29,9 +29,6 @@ internal static class OverlayEnvironment
     /// <exception cref="ContainerdException">It does not work; the message says why.</exception>
     public static void Probe(LinuxMounter mounter, string directory, ImmutableArray<string> options)
     {
-        foreach (string name in (string[])["lower", "fs", "work"])
-            Directory.CreateDirectory(Path.Join(directory, name));
-        File.WriteAllBytes(Path.Join(directory, "lower/deleted"), []);
         var overlay = new OverlayMount
         {
             LowerDirectories = [Path.Join(directory, "lower")],
@@ -41,6 +38,9 @@ internal static class OverlayEnvironment
         };
         try
         {
+            foreach (string name in (string[])["lower", "fs", "work"])
+                Directory.CreateDirectory(Path.Join(directory, name));
+            File.WriteAllBytes(Path.Join(directory, "lower/deleted"), []);
             using IDetachedMount tree = MountUnsynced(mounter, overlay);
             File.Delete(Path.Join(tree.Path, "deleted"));
             // A file system that does not tell entries' types (xfs with ftype=0) cannot hide the whiteout: it shows up as a device.
@@ -52,9 +52,10 @@ internal static class OverlayEnvironment
             ErrorKind kind = e.Kind is ErrorKind.PermissionDenied or ErrorKind.ResourceExhausted ? e.Kind : ErrorKind.NotSupported;
             throw Refusal(kind, directory, e.Message, e);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Refusal(ErrorKind.NotSupported, directory, e.Message, e);
+            // Of an IOException the number is the error's.
+            throw Refusal(KindOf(e.HResult) == ErrorKind.ResourceExhausted ? ErrorKind.ResourceExhausted : ErrorKind.NotSupported, directory, e.Message, e);
         }
     }
 
@@ -65,20 +66,21 @@ internal static class OverlayEnvironment
     /// <returns>Why it does not work; null where it does.</returns>
     public static string? ProbeIdMaps(LinuxMounter mounter, string directory, ImmutableArray<string> options)
     {
-        string upper = Directory.CreateDirectory(Path.Join(directory, "mapped")).FullName;
         var overlay = new OverlayMount
         {
             LowerDirectories = [Path.Join(directory, "lower")],
-            UpperDirectory = upper,
-            WorkDirectory = Directory.CreateDirectory(Path.Join(directory, "mapped-work")).FullName,
+            UpperDirectory = Path.Join(directory, "mapped"),
+            WorkDirectory = Path.Join(directory, "mapped-work"),
             Options = [.. options, "uidmap=0:1:1", "gidmap=0:1:1"],
         };
         try
         {
+            Directory.CreateDirectory(overlay.UpperDirectory);
+            Directory.CreateDirectory(overlay.WorkDirectory);
             MountUnsynced(mounter, overlay).Dispose();
             return null;
         }
-        catch (ContainerdException e)
+        catch (Exception e) when (e is ContainerdException or IOException or UnauthorizedAccessException)
         {
             return e.Message;
         }

@@ -82,7 +82,7 @@ public static partial class SnapshotterChoice
             driver.Probe(place.Path);
             return new SnapshotterSupport(driver.Name, null);
         }
-        catch (ContainerdException e)
+        catch (ContainerdException e) when (e.Kind != ErrorKind.ResourceExhausted) // which says nothing of how it is when there is room again
         {
             return new SnapshotterSupport(driver.Name, e.Message);
         }

@@ -37,9 +37,50 @@ internal static class TreeRemoval
             {
             }
         }
-        int errno = Sys.Unlink(parent, terminatedName, isDirectory: top is not null);
+        TryDelete(parent, terminatedName, top is not null, subject);
+    }
+
+    /// <summary>Deletes a file or an empty directory; one that is missing is no error. False where it is a directory, and was taken for a file.</summary>
+    private static bool TryDelete(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isDirectory, string subject)
+    {
+        int errno = Sys.Unlink(parent, terminatedName, isDirectory);
+        // A privileged container, too, can protect files against everybody, and nobody would ever be rid of them.
+        if (errno == EPERM && Unprotect(parent, terminatedName))
+            errno = Sys.Unlink(parent, terminatedName, isDirectory);
+        if (errno == EISDIR)
+            return false;
+        Check(errno, terminatedName, subject);
+        return true;
+    }
+
+    // Immutable and append-only: chattr(1). A directory with them keeps its entries.
+    private static bool Unprotect(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName)
+    {
+        bool isChanged = Sys.ClearProtection(parent);
+        // Never of a device or a fifo, which opening would do something to.
+        if (Sys.Status(parent, terminatedName, out EntryStatus status) == 0 && (status.IsRegular || status.IsDirectory))
+        {
+            using SafeFileHandle? entry = Sys.TryOpenConfined(parent, terminatedName, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_NONBLOCK | Tmds.Linux.LibC.O_NOFOLLOW, Confined, out _);
+            isChanged |= entry is not null && Sys.ClearProtection(entry);
+        }
+        return isChanged;
+    }
+
+    private static void Check(int errno, ReadOnlySpan<byte> terminatedName, string subject)
+    {
         if (errno is not (0 or ENOENT))
-            throw Failure("Removing", subject, errno);
+            throw Refusal(errno, terminatedName, subject);
+    }
+
+    private static ContainerdException Refusal(int errno, ReadOnlySpan<byte> terminatedName, string subject)
+    {
+        string entry = Excerpt.Of(Encoding.UTF8.GetString(terminatedName[..^1]));
+        return errno is EXDEV or EBUSY
+            ? new ContainerdException(
+                ErrorKind.FailedPrecondition,
+                $"Removing '{Excerpt.Of(subject)}': something is mounted at '{entry}' in it. It was left alone; unmount it and clean up again.")
+            { Subject = subject, Errno = errno }
+            : Failure($"Removing '{entry}' from", subject, errno);
     }
 
     /// <summary>Null where the entry is missing or no directory.</summary>
@@ -50,11 +91,7 @@ internal static class TreeRemoval
         {
             0 => directory,
             ENOENT or ENOTDIR or ELOOP => null,
-            EXDEV => throw new ContainerdException(
-                ErrorKind.FailedPrecondition,
-                $"Removing '{Excerpt.Of(subject)}': something is mounted at '{Excerpt.Of(Encoding.UTF8.GetString(terminatedName[..^1]))}' in it. It was left alone; unmount it and clean up again.")
-            { Subject = subject, Errno = errno },
-            _ => throw Failure("Removing from", subject, errno),
+            _ => throw Refusal(errno, terminatedName, subject),
         };
     }
 
@@ -69,7 +106,7 @@ internal static class TreeRemoval
         public bool EmptyTop()
         {
             int movedBefore = _moved;
-            Check(Sys.Rewind(top));
+            Check(Sys.Rewind(top), ".\0"u8, subject);
             foreach (byte[] child in Clear(top))
             {
                 if (Enter(top, child))
@@ -92,7 +129,7 @@ internal static class TreeRemoval
                     }
                     _levels.Pop();
                     level.Directory.Dispose();
-                    Check(Sys.Unlink(_levels.TryPeek(out Level? above) ? above.Directory : top, level.Name, isDirectory: true));
+                    TryDelete(_levels.TryPeek(out Level? above) ? above.Directory : top, level.Name, isDirectory: true, subject);
                 }
             }
             finally
@@ -109,7 +146,7 @@ internal static class TreeRemoval
             SafeFileHandle? directory = Open(parent, name, subject);
             if (directory is null)
             {
-                Check(Sys.Unlink(parent, name, isDirectory: false));
+                TryDelete(parent, name, isDirectory: false, subject);
                 return false;
             }
             try
@@ -136,11 +173,8 @@ internal static class TreeRemoval
                     directories.Enqueue(name.ToArray());
                     return;
                 }
-                int errno = Sys.Unlink(directory, name, isDirectory: false);
-                if (errno == EISDIR)
+                if (!TryDelete(directory, name, isDirectory: false, subject))
                     directories.Enqueue(name.ToArray());
-                else
-                    Check(errno);
             });
             return directories;
         }
@@ -151,19 +185,13 @@ internal static class TreeRemoval
             while (true)
             {
                 int errno = Sys.Rename(parent, name, top, string.Create(CultureInfo.InvariantCulture, $".deep-{++_moved}"));
-                if (errno is EEXIST or ENOTEMPTY or ENOTDIR)
+                if (errno is EEXIST or ENOTEMPTY or ENOTDIR || (errno == EPERM && (Unprotect(parent, name) | Sys.ClearProtection(top))))
                     continue;
                 if (errno == EXDEV)
                     return false;
-                Check(errno);
+                Check(errno, name, subject);
                 return true;
             }
-        }
-
-        private void Check(int errno)
-        {
-            if (errno is not (0 or ENOENT))
-                throw Failure("Removing from", subject, errno);
         }
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
 
-public class TreeRemovalTests : StoreTest
+public class TreeRemovalTests : StoreContentTest
 {
     [Test]
     public void Links_are_deleted_and_not_followed()
@@ -60,6 +60,53 @@ public class TreeRemovalTests : StoreTest
         Remove("tree");
         Remove("tree");
         Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+    }
+
+    [TestCase(0, "file")]
+    [TestCase(0, "directory")]
+    [TestCase(80, "file")]
+    [TestCase(80, "directory")]
+    public void A_mount_in_the_tree_is_told_and_left_alone_wherever_it_is(int depth, string kind)
+    {
+        string deep = Directory.CreateDirectory(Path.Join(DirectoryPath, "tree", string.Concat(Enumerable.Repeat("/d", depth)))).FullName;
+        string source = Directory.CreateDirectory(Path.Join(DirectoryPath, "source")).FullName, precious = Path.Join(source, "precious"), target = Path.Join(deep, kind);
+        File.WriteAllText(precious, "data");
+        if (kind == "file")
+            File.WriteAllText(target, "");
+        else
+            Directory.CreateDirectory(target);
+        Mounter.Mount([Mount.Bind(kind == "file" ? precious : source)], target);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => Remove("tree"))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.FailedPrecondition));
+        Assert.That(failure.Message, Does.Contain($"mounted at '{kind}'"));
+        Mounter.Unmount(DirectoryPath, UnmountOptions.Recursive); // it may have been moved up
+        Remove("tree");
+        Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+        Assert.That(File.ReadAllText(precious), Is.EqualTo("data"));
+    }
+
+    [Test]
+    public void What_is_immutable_or_append_only_goes_too()
+    {
+        string deep = string.Concat(Enumerable.Repeat("/d", 80)), tree = Directory.CreateDirectory(Path.Join(DirectoryPath, "tree", deep)).FullName;
+        try
+        {
+            string appended = Directory.CreateDirectory(Path.Join(tree, "appended")).FullName, top = Path.Join(DirectoryPath, "tree");
+            File.WriteAllText(Path.Join(tree, "file"), "");
+            File.WriteAllText(Path.Join(appended, "file"), "");
+            Run("chattr", "+i", Path.Join(tree, "file"));
+            Run("chattr", "+a", appended);
+            // Also where directories are moved up, and the tree itself.
+            for (string path = tree; path.Length >= top.Length; path = Path.GetDirectoryName(path)!)
+                Run("chattr", "+i", path);
+            Remove("tree");
+            Assert.That(Directory.Exists(top), Is.False);
+        }
+        finally
+        {
+            if (Directory.Exists(Path.Join(DirectoryPath, "tree")))
+                Run("chattr", "-R", "-i", "-a", Path.Join(DirectoryPath, "tree"));
+        }
     }
 
     [Test]

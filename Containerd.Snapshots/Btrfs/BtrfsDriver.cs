@@ -107,7 +107,11 @@ internal sealed class BtrfsDriver : TreeDriver
             return;
         }
         using (directory)
-            errno = Interop.Btrfs.Destroy(directory, Files);
+        {
+            // With the subvolume the kernel would take away what is mounted in it. Emptied like a directory, it is found and left alone.
+            bool isMountedIn = MountTable.Read().At(new FileInfo(Sys.PathOf(directory)).LinkTarget ?? path).Count > 0;
+            errno = isMountedIn ? EBUSY : Interop.Btrfs.Destroy(directory, Files);
+        }
         // Somebody has made subvolumes in it, read-only ones perhaps: then it is emptied like any directory. Linux 4.18 lets rmdir remove an empty subvolume.
         bool isEmptied = errno is not (0 or ENOENT);
         TreeRemoval.Remove(parent, name, path, cancellationToken, isEmptied ? entered => LetWrite(entered, path) : null);

@@ -94,6 +94,21 @@ public class BtrfsSnapshotterTests
     }
 
     [Test]
+    public async Task A_mount_in_a_removed_subvolume_is_told_and_left_alone()
+    {
+        await using var snapshotter = new BtrfsSnapshotter(new LocalSnapshotterOptions { Root = Root, CleansInBackground = false });
+        var mounter = new LinuxMounter();
+        string inner = Directory.CreateDirectory(Path.Join((await snapshotter.PrepareAsync("active"))[0].Source, "a/inner")).FullName;
+        mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], inner);
+        await snapshotter.RemoveAsync("active");
+        ContainerdException failure = Assert.ThrowsAsync<ContainerdException>(() => snapshotter.CleanupAsync())!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.FailedPrecondition));
+        mounter.Unmount(Root, UnmountOptions.Recursive);
+        await snapshotter.CleanupAsync();
+        await StoreInvariants.AssertWholeAsync(snapshotter);
+    }
+
+    [Test]
     public async Task A_store_that_was_verified_after_a_kill_before_sealing_is_whole()
     {
         await using var snapshotter = new BtrfsSnapshotter(Root);

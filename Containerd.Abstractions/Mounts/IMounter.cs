@@ -33,7 +33,8 @@ public interface IMounter
     /// <param name="target">The directory. A symbolic link is not followed.</param>
     /// <param name="options">How.</param>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.Unavailable"/>: still busy after the retries; the message names the holder where it can be found. -or-
-    /// <see cref="ErrorKind.PermissionDenied"/>: CAP_SYS_ADMIN is missing.</exception>
+    /// <see cref="ErrorKind.PermissionDenied"/>: CAP_SYS_ADMIN is missing, or the mount is locked: it came with the mount namespace from another user namespace. -or-
+    /// <see cref="ErrorKind.InvalidArgument"/>: the target is the root directory of the process.</exception>
     void Unmount(string target, UnmountOptions options = UnmountOptions.None);
 
     /// <summary>

@@ -9,20 +9,24 @@ internal static class OverlayEnvironment
 {
     private const string IndexParameter = "/sys/module/overlay/parameters/index";
 
+    private static readonly Version TmpfsHasUserAttributes = new(6, 6);
+
     /// <summary>The options of every overlay mount (S-16).</summary>
     public static ImmutableArray<string> OptionsFor(string root, ImmutableArray<string> configured)
     {
         ImmutableArray<string>.Builder options = ImmutableArray.CreateBuilder<string>();
         options.AddRange(configured);
-        if (UserNamespace.IsInside && !IsTmpfs(root) && !configured.Contains("userxattr"))
+        // Without it an overlay in a user namespace can mark nothing, and replace no directory. Of tmpfs since it has such attributes; before, it is refused.
+        if (UserNamespace.IsInside && !configured.Contains("userxattr") && (!IsTmpfs(root) || Environment.OSVersion.Version >= TmpfsHasUserAttributes))
             options.Add("userxattr");
-        // The last one wins in the kernel, so ours must not follow the user's.
+        // The parameter is there when the module is, which this loads. The last one wins in the kernel, so ours must not follow the user's.
+        Sys.TryOpenFileSystem("overlay", out _)?.Dispose();
         if (File.Exists(IndexParameter) && !configured.Any(option => option.StartsWith("index=", StringComparison.Ordinal)))
             options.Add("index=off");
         return options.ToImmutable();
     }
 
-    /// <summary>Mounts a small overlay, seen by nobody, and looks whether a deletion stays one.</summary>
+    /// <summary>Mounts a small overlay, seen by nobody, and looks whether a deletion stays one, and a directory can be replaced.</summary>
     /// <param name="mounter">The mounter.</param>
     /// <param name="directory">An empty directory on the file system in question, for the probe to fill.</param>
     /// <param name="options">The options that mounts will have.</param>
@@ -38,11 +42,12 @@ internal static class OverlayEnvironment
         };
         try
         {
-            foreach (string name in (string[])["lower", "fs", "work"])
+            foreach (string name in (string[])["lower/directory", "fs", "work"])
                 Directory.CreateDirectory(Path.Join(directory, name));
             File.WriteAllBytes(Path.Join(directory, "lower/deleted"), []);
             using IDetachedMount tree = MountUnsynced(mounter, overlay);
             File.Delete(Path.Join(tree.Path, "deleted"));
+            TryReplace(Path.Join(tree.Path, "directory"), directory);
             // A file system that does not tell entries' types (xfs with ftype=0) cannot hide the whiteout: it shows up as a device.
             if (Directory.EnumerateFileSystemEntries(tree.Path).Any())
                 throw Refusal(ErrorKind.NotSupported, directory, "a deleted file stays visible: the file system does not keep the type of directory entries (xfs needs ftype=1)");
@@ -57,6 +62,21 @@ internal static class OverlayEnvironment
             // Of an IOException the number is the error's.
             throw Refusal(KindOf(e.HResult) == ErrorKind.ResourceExhausted ? ErrorKind.ResourceExhausted : ErrorKind.NotSupported, directory, e.Message, e);
         }
+    }
+
+    // A directory in the place of another hides what that has by an attribute.
+    private static void TryReplace(string path, string directory)
+    {
+        try
+        {
+            Directory.Delete(path);
+            Directory.CreateDirectory(path);
+        }
+        catch (IOException e) when (KindOf(e.HResult) != ErrorKind.ResourceExhausted)
+        {
+            throw Refusal(ErrorKind.NotSupported, directory, $"a directory cannot be deleted and made again: the file system does not take the attributes that overlay needs ({e.Message})", e);
+        }
+        Directory.Delete(path);
     }
 
     /// <summary>Mounts a small ID-mapped overlay, seen by nobody.</summary>

@@ -14,7 +14,7 @@ public static partial class SnapshotterChoice
     /// <remarks>
     /// A small tree is made beneath the directory, mounted detached where the snapshotter needs that, and deleted again. What keeps one from working: a file system that
     /// overlay cannot use as upper layer (another overlay, a network file system, xfs without <c>ftype=1</c>), a kernel without overlay, a user
-    /// namespace that may not mount it, a file system other than btrfs, a missing privilege.
+    /// namespace that may not mount it or mark files for it, a file system other than btrfs, a missing privilege.
     /// </remarks>
     /// <param name="root">The directory that the store would be in. Where it is missing, what is there of its path is tried.</param>
     /// <param name="options">The options that overlay would be given; null for none.</param>

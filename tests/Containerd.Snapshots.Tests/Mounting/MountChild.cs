@@ -35,6 +35,31 @@ internal static class MountChild
                     Console.WriteLine($"{e.Kind} {e.Message}");
                 }
                 return 0;
+            case ["probe", string disk]:
+                foreach (SnapshotterSupport support in SnapshotterChoice.Probe(disk))
+                    Console.WriteLine($"{support.Name} {support.IsSupported} {support.Reason}");
+                return 0;
+            case ["without", string disk]:
+                try
+                {
+                    OverlayEnvironment.Probe(new LinuxMounter(), Directory.CreateDirectory(Path.Join(disk, "probe")).FullName, ["index=off"]);
+                }
+                catch (ContainerdException e)
+                {
+                    Console.WriteLine(e.Message);
+                }
+                return 0;
+            case ["replace", string disk]:
+                using (var snapshotter = new OverlaySnapshotter(Path.Join(disk, "root")))
+                {
+                    Directory.CreateDirectory(Path.Join(snapshotter.PrepareAsync("key").GetAwaiter().GetResult()[0].Source, "directory/inner"));
+                    snapshotter.CommitAsync("layer", "key").GetAwaiter().GetResult();
+                    using IDetachedMount tree = new LinuxMounter().MountDetached(snapshotter.PrepareAsync("work", "layer").GetAwaiter().GetResult());
+                    Directory.Delete(Path.Join(tree.Path, "directory"), recursive: true);
+                    Directory.CreateDirectory(Path.Join(tree.Path, "directory"));
+                    Console.WriteLine(Directory.Exists(Path.Join(tree.Path, "directory/inner")) ? "shown" : "replaced");
+                }
+                return 0;
             case ["namespaces", string _]:
                 Console.WriteLine("begun");
                 var map = new IdMap([new(0, 1, 1)], [new(0, 1, 1)]);

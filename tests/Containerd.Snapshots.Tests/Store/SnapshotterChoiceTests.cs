@@ -57,6 +57,60 @@ public class SnapshotterChoiceTests : StoreContentTest
         }
     }
 
+    [Test, RequiresProgram("mkfs.ext4")]
+    public void On_a_file_system_without_types_of_entries_overlay_says_so()
+    {
+        // As xfs with ftype=0, which kernels no longer have.
+        string image = Path.Join(DirectoryPath, "image"), disk = Directory.CreateDirectory(Path.Join(DirectoryPath, "disk")).FullName;
+        using (FileStream file = File.Create(image))
+            file.SetLength(64 << 20);
+        Run("mkfs.ext4", "-q", "-O", "^filetype", image);
+        Mounter.Mount([new Mount { Type = "ext4", Source = image, Options = ["loop"] }], disk);
+        IReadOnlyList<SnapshotterSupport> support = SnapshotterChoice.Probe(disk);
+        Assert.That(support.Select(one => (one.Name, one.IsSupported)), Is.EqualTo(new[] { ("overlay", false), ("btrfs", false), ("native", true) }));
+        Assert.That(support[0].Reason, Does.Contain("does not keep the type of directory entries").And.Contain("ftype=1"));
+        Assert.That(Directory.GetFileSystemEntries(disk).Select(Path.GetFileName), Is.EqualTo(new[] { "lost+found" }));
+    }
+
+    [TestCase(2)]
+    [TestCase(5)]
+    [TestCase(8)]
+    [TestCase(10)]
+    public void On_a_full_disk_nothing_is_chosen(int inodes)
+    {
+        // At some point of trying overlay none is left.
+        string disk = Directory.CreateDirectory(Path.Join(DirectoryPath, "disk")).FullName;
+        Mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs", Options = [$"nr_inodes={inodes}", "mode=0700"] }], disk);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => SnapshotterChoice.Open(new OverlaySnapshotterOptions { Root = disk }).Dispose())!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted), failure.Message);
+        Assert.That(Directory.GetFileSystemEntries(disk), Is.Empty, "it is nobody's");
+    }
+
+    [Test]
+    public void In_a_user_namespace_that_may_not_mount_overlay_says_why()
+    {
+        string disk = MountTmpfs("disk");
+        string[] support = InUserNamespace(["--user", "--map-root-user"], "probe", disk);
+        Assert.That(support[0], Does.StartWith("overlay False").And.Contain("errno 1)").And.Contain("CAP_SYS_ADMIN in the user namespace that owns the mount namespace"));
+        Assert.That(support[2], Does.StartWith("native True"));
+        Assert.That(Directory.GetFileSystemEntries(disk), Is.Empty);
+    }
+
+    [Test, RequiresKernel(6, 6)]
+    public void In_a_user_namespace_directories_can_be_deleted_in_an_overlay_on_tmpfs()
+    {
+        string disk = MountTmpfs("disk");
+        Assert.That(InUserNamespace(["--user", "--map-root-user", "--mount"], "probe", disk)[0], Does.StartWith("overlay True"));
+        Assert.That(InUserNamespace(["--user", "--map-root-user", "--mount"], "replace", disk), Is.EqualTo(new[] { "replaced" }));
+        Assert.That(InUserNamespace(["--user", "--map-root-user", "--mount"], "without", disk)[0], Does.Contain("Overlay does not work").And.Contain("a directory cannot be deleted and made again"));
+    }
+
+    private static string[] InUserNamespace(string[] namespaces, params string[] arguments)
+    {
+        string output = Run("unshare", [.. namespaces, "dotnet", typeof(Program).Assembly.Location, "mount", .. arguments]);
+        return output.Split('\n');
+    }
+
     [Test]
     public async Task A_store_stays_with_the_snapshotter_it_was_made_with()
     {

@@ -75,7 +75,7 @@ public abstract partial class LocalSnapshotter
             {
                 await work().ConfigureAwait(false);
             }
-            catch (ContainerdException e)
+            catch (Exception e) when (e is not OperationCanceledException)
             {
                 _snapshotter.LogNotCleaned(_snapshotter._root.Path, e.Message);
             }

@@ -3,7 +3,7 @@ using static Containerd.Snapshots.Interop;
 namespace Containerd.Snapshots;
 
 /// <summary>What is being copied, for messages: nothing is put into words before something fails.</summary>
-internal readonly ref struct CopySubject(CopiedDirectory directory, ReadOnlySpan<byte> terminatedName)
+internal readonly ref struct CopySubject(CopiedDirectory directory, ReadOnlySpan<byte> terminatedName) : ICopySubject
 {
     public CopiedDirectory Directory => directory;
 

@@ -6,7 +6,7 @@ namespace Containerd.Snapshots;
 /// <summary>Copies what is in directories and is none itself. One per thread, since it has buffers.</summary>
 internal sealed class EntryCopier(TreeCopy copy)
 {
-    private readonly FileContent _content = new(copy.Abilities, copy.Totals, copy.CancellationToken);
+    private readonly FileContent _content = new(copy.Totals, copy.CancellationToken);
     private readonly byte[] _link = new byte[4097]; // linux/limits.h PATH_MAX, and one more
 
     /// <summary>What sets attributes, with the buffers for it.</summary>
@@ -28,7 +28,7 @@ internal sealed class EntryCopier(TreeCopy copy)
         {
             if (details.Links > 1)
                 linked = Publish(details, target, subject);
-            bool isWhole = _content.Copy(source, target, details, subject);
+            bool isWhole = _content.Copy(source, target, details, copy.Abilities, subject);
             Attributes.Apply(source, target, details, subject, removeOthers: subject.Directory.PassesAcl);
             subject.CheckSource(Files.Details(source, out FileDetails after), "look at");
             if (!isWhole || !details.IsUnchanged(after))

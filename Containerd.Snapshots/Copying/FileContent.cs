@@ -4,7 +4,10 @@ using static Containerd.Snapshots.Interop;
 namespace Containerd.Snapshots;
 
 /// <summary>Copies what is in a file: shared where the file systems can, else inside the kernel, else through a buffer; holes stay holes.</summary>
-internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, CancellationToken cancellationToken)
+/// <remarks>One for all files that are copied one after the other, since it has a buffer.</remarks>
+/// <param name="totals">Counts the data.</param>
+/// <param name="cancellationToken">Stops the copying within a file too.</param>
+internal sealed class FileContent(CopyTotals totals, CancellationToken cancellationToken)
 {
     // Below this sharing gains nothing, and two calls with a buffer are cheaper than asking where the data is.
     private const int MinLargeLength = 64 << 10;
@@ -15,8 +18,14 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
     private readonly byte[] _buffer = new byte[256 << 10];
 
     /// <summary>Copies the content into a new file. What is counted is data, not holes.</summary>
+    /// <param name="source">The file, open for reading.</param>
+    /// <param name="target">The new file, open for writing.</param>
+    /// <param name="details">What the source is.</param>
+    /// <param name="abilities">What is known of the two file systems, or is found out.</param>
+    /// <param name="subject">Which file it is.</param>
     /// <returns>False where the source ended earlier or later than its length said.</returns>
-    public bool Copy(SafeFileHandle source, SafeFileHandle target, in FileDetails details, CopySubject subject)
+    public bool Copy<TSubject>(SafeFileHandle source, SafeFileHandle target, in FileDetails details, CopyAbilities abilities, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         long length = details.Status.Size;
         if (length < MinLargeLength && !details.MayHaveHoles)
@@ -31,10 +40,11 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
             if (never)
                 abilities.ForgetClone();
         }
-        return CopyData(source, target, length, subject);
+        return CopyData(source, target, length, abilities, subject);
     }
 
-    private bool CopySmall(SafeFileHandle source, SafeFileHandle target, int length, CopySubject subject)
+    private bool CopySmall<TSubject>(SafeFileHandle source, SafeFileHandle target, int length, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         // One byte more than there should be: it tells a file that has grown, and one like those of /proc, whose length says nothing.
         int read = 0;
@@ -53,13 +63,14 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
         return true;
     }
 
-    private bool CopyData(SafeFileHandle source, SafeFileHandle target, long length, CopySubject subject)
+    private bool CopyData<TSubject>(SafeFileHandle source, SafeFileHandle target, long length, CopyAbilities abilities, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         long end = 0;
         while (end < length && Files.SeekData(source, end, out long start) && start < length)
         {
             end = Files.SeekHole(source, start, length);
-            if (!CopyExtent(source, target, start, end, subject))
+            if (!CopyExtent(source, target, start, end, abilities, subject))
                 return false;
         }
         if (end < length) // a hole is the last thing in it
@@ -67,12 +78,13 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
         return true;
     }
 
-    private bool CopyExtent(SafeFileHandle source, SafeFileHandle target, long start, long end, CopySubject subject)
+    private bool CopyExtent<TSubject>(SafeFileHandle source, SafeFileHandle target, long start, long end, CopyAbilities abilities, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         while (start < end)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            long copied = abilities.CanCopyRange ? CopyInKernel(source, target, start, Math.Min(ChunkLength, end - start), subject) : 0;
+            long copied = abilities.CanCopyRange ? CopyInKernel(source, target, start, Math.Min(ChunkLength, end - start), abilities, subject) : 0;
             if (copied == 0)
                 copied = CopyThroughBuffer(source, target, start, Math.Min(_buffer.Length, end - start), subject);
             if (copied == 0)
@@ -84,7 +96,8 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
     }
 
     /// <summary>Zero where the kernel would not, or had nothing: a buffer then finds out which.</summary>
-    private long CopyInKernel(SafeFileHandle source, SafeFileHandle target, long offset, long length, CopySubject subject)
+    private static long CopyInKernel<TSubject>(SafeFileHandle source, SafeFileHandle target, long offset, long length, CopyAbilities abilities, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         FileResult result = Files.CopyRange(source, target, offset, length, out long copied);
         if (result.CrossDevice || result.Unsupported || result.NotPermitted)
@@ -94,7 +107,8 @@ internal sealed class FileContent(CopyAbilities abilities, CopyTotals totals, Ca
         return copied;
     }
 
-    private int CopyThroughBuffer(SafeFileHandle source, SafeFileHandle target, long offset, long length, CopySubject subject)
+    private int CopyThroughBuffer<TSubject>(SafeFileHandle source, SafeFileHandle target, long offset, long length, TSubject subject)
+        where TSubject : ICopySubject, allows ref struct
     {
         Span<byte> buffer = _buffer.AsSpan(0, (int)length);
         subject.CheckSource(Files.Read(source, buffer, offset, out int count), "read");

@@ -6,11 +6,10 @@ namespace Containerd.Snapshots;
 /// <summary>Brings files of lower layers into the upper directory with all that makes them the same file, as overlayfs does when one is changed.</summary>
 internal static class CopyUp
 {
-    private const int BufferLength = 256 << 10;
     public const int MaxXattrLength = 64 << 10; // linux/limits.h XATTR_SIZE_MAX and XATTR_LIST_MAX
 
     /// <summary>Copies a file that is not a directory from the topmost lower layer that has it; false where none shows it.</summary>
-    public static bool CopyFile(MergedDirectory directory, ReadOnlySpan<byte> name, OverlayAttributes overlay, CancellationToken cancellationToken)
+    public static bool CopyFile(MergedDirectory directory, ReadOnlySpan<byte> name, OverlayAttributes overlay, FileContent content)
     {
         string subject = ArchiveText.Safe(name);
         foreach (SafeFileHandle lower in directory.Lowers)
@@ -22,7 +21,7 @@ internal static class CopyUp
                 throw found.ToException("look at the lower layer's", subject);
             if (status.IsWhiteout || status.IsDirectory)
                 return false;
-            Copy(lower, directory.Handle, name, status, overlay, cancellationToken);
+            Copy(lower, directory.Handle, name, status, overlay, content);
             return true;
         }
         return false;
@@ -39,16 +38,16 @@ internal static class CopyUp
     }
 
     private static void Copy(
-        SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, CancellationToken cancellationToken)
+        SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, FileContent content)
     {
         string subject = ArchiveText.Safe(name);
         Check(Interop.Files.Status(upper, out Interop.FileStatus before), "look at the directory of", subject);
-        Make(lower, upper, name, status, overlay, cancellationToken);
+        Make(lower, upper, name, status, overlay, content);
         Check(Interop.Files.SetTimes(upper, "."u8, before.AccessTime, before.ModifyTime), "set the times of the directory of", subject);
     }
 
     private static void Make(
-        SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, CancellationToken cancellationToken)
+        SafeFileHandle lower, SafeFileHandle upper, ReadOnlySpan<byte> name, in Interop.FileStatus status, OverlayAttributes overlay, FileContent content)
     {
         string subject = ArchiveText.Safe(name);
         bool inherits = !status.IsSymbolicLink && AccessControl.IsGivenBy(upper);
@@ -62,7 +61,7 @@ internal static class CopyUp
                 Check(Interop.Files.CreateFile(upper, name, status.Permissions, out SafeFileHandle target), "create", subject);
                 using (target)
                 {
-                    CopyData(source, target, subject, cancellationToken);
+                    CopyData(source, target, subject, content);
                     if (inherits)
                         AccessControl.RemoveInherited(target, subject);
                     CopyAttributes(source, target, subject);
@@ -85,46 +84,22 @@ internal static class CopyUp
             if (inherits)
                 AccessControl.RemoveInherited(made, subject);
             if (!status.IsSymbolicLink)
+            {
+                Check(Interop.Files.OpenPath(lower, name, out SafeFileHandle source), "open the lower layer's", subject);
+                using (source)
+                    CopyXattrs(source, made, subject);
                 Check(Interop.Files.SetPermissionsOfPath(made, status.Permissions), "set the mode of", subject);
+            }
         }
         Check(Interop.Files.SetTimes(upper, name, status.AccessTime, status.ModifyTime), "set the times of", subject);
     }
 
-    private static void CopyData(SafeFileHandle source, SafeFileHandle target, string subject, CancellationToken cancellationToken)
+    private static void CopyData(SafeFileHandle source, SafeFileHandle target, string subject, FileContent content)
     {
-        Check(Interop.Files.Status(source, out Interop.FileStatus status), "look at the lower layer's", subject);
-        if (Interop.Files.TryClone(target, source, out _))
-            return;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
-        try
-        {
-            // Only data: a layer of a few bytes could otherwise have written whatever length a sparse file beneath it claims.
-            long end = 0;
-            while (end < status.Size && Interop.Files.SeekData(source, end, out long start) && start < status.Size)
-            {
-                end = Interop.Files.SeekHole(source, start, status.Size);
-                CopyExtent(source, target, start, end, buffer, subject, cancellationToken);
-            }
-            Check(Interop.Files.SetLength(target, status.Size), "set the length of", subject);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    private static void CopyExtent(
-        SafeFileHandle source, SafeFileHandle target, long start, long end, byte[] buffer, string subject, CancellationToken cancellationToken)
-    {
-        while (start < end)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            Check(Interop.Files.Read(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start)), start, out int length), "read the lower layer's", subject);
-            if (length == 0)
-                throw Changed(subject);
-            Check(Interop.Files.Write(target, buffer.AsSpan(0, length), start), "write", subject);
-            start += length;
-        }
+        Check(Interop.Files.Details(source, out Interop.FileDetails details), "look at the lower layer's", subject);
+        // What another lower layer's file system could not do, this one's may.
+        if (!content.Copy(source, target, details, new CopyAbilities(), new LowerFile(subject)))
+            throw Changed(subject);
     }
 
     /// <summary>Whether an extended attribute is copied: not trusted.*, which the kernel's own copy-up makes anew, and no mark of overlayfs.</summary>
@@ -163,7 +138,7 @@ internal static class CopyUp
     }
 
     private static ContainerdException Changed(string subject) => new(
-        ErrorKind.FailedPrecondition, $"Copying up '{subject}': the lower layer's file became shorter meanwhile. Lower layers have to be left alone.")
+        ErrorKind.FailedPrecondition, $"Copying up '{subject}': the lower layer's file was changed meanwhile. Lower layers have to be left alone.")
     {
         Subject = subject,
     };
@@ -172,5 +147,12 @@ internal static class CopyUp
     {
         if (!result.Ok)
             throw result.ToException(operation, subject);
+    }
+
+    private readonly struct LowerFile(string subject) : ICopySubject
+    {
+        public void CheckSource(Interop.FileResult result, string operation) => Check(result, $"{operation} the lower layer's", subject);
+
+        public void CheckDestination(Interop.FileResult result, string operation) => Check(result, operation, subject);
     }
 }

@@ -21,6 +21,7 @@ internal sealed class LayerExtractor
     private readonly LayerPath _path;
     private readonly LayerPath _target;
     private readonly CancellationToken _cancellationToken;
+    private FileContent? _content;
     private bool _linksToBase, _deviceReported;
 
     public LayerExtractor(LayerTree tree, TarReader reader, TarLayerApplierOptions options, ILogger logger, CancellationToken cancellationToken)
@@ -273,7 +274,7 @@ internal sealed class LayerExtractor
         if (_tree.IsOverlay)
         {
             using MergedDirectory merged = _tree.OpenMerged(_target.Parent);
-            if (CopyUp.CopyFile(merged, _target.Leaf, _tree.Attributes, _cancellationToken))
+            if (CopyUp.CopyFile(merged, _target.Leaf, _tree.Attributes, _content ??= new FileContent(new CopyTotals(null), _cancellationToken)))
             {
                 _linksToBase = true;
                 Check(Interop.Files.OpenPathDirectory(merged.Handle, "."u8, out SafeFileHandle handle), "open the target's directory of", entry);

@@ -50,8 +50,9 @@ public abstract partial class LayerApplierConformance
         byte[] capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]; // cap_net_bind_service+p
         TarEntryOptions options = new() { Mode = 0x9E8, Uid = 5, Gid = 6, ModifyTime = 1_200_000_000 };
         TarEntryOptions attributes = options with { Pax = [("SCHILY.xattr.user.a", "1"u8.ToArray()), ("SCHILY.xattr.security.capability", capability)] };
+        byte[] acl = Acl((0x01, 7, -1), (0x02, 4, 4242), (0x04, 5, -1), (0x10, 5, -1), (0x20, 0, -1));
         byte[] low = new TarBuilder()
-            .Directory("d", options).File("d/f", new string('x', 700_000), attributes).SymbolicLink("d/l", "gone", options).Fifo("d/p", options)
+            .Directory("d", options).File("d/f", new string('x', 700_000), attributes).SymbolicLink("d/l", "gone", options).Fifo("d/p", options with { Pax = [("SCHILY.xattr.system.posix_acl_access", acl)] })
             .Entry('3', "d/c"u8, default, default, options with { Device = (1, 5) })
             .SymbolicLink("way", "d").ToArray();
         await ApplyAsync(low);

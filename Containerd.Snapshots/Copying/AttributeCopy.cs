@@ -9,6 +9,8 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
 {
     private const int MaxLength = 64 << 10; // linux/limits.h XATTR_SIZE_MAX and XATTR_LIST_MAX
 
+    private const int OwnerWrites = 0x80; // S_IWUSR
+
     private readonly byte[] _names = new byte[MaxLength];
     private readonly byte[] _otherNames = new byte[MaxLength];
     private readonly byte[] _value = new byte[MaxLength];
@@ -26,7 +28,11 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
         bool ownerDiffers = made.Uid != details.Status.Uid || made.Gid != details.Status.Gid;
         if (ownerDiffers)
             subject.CheckDestination(Files.SetOwner(target, details.Status.Uid, details.Status.Gid), "set the owner of");
-        CopyXattrs(source, target, Xattr.ListOpened(source, _names, out int length), length, subject, removeOthers);
+        FileResult listed = Xattr.ListOpened(source, _names, out int length);
+        // Only root may give user.* to what its owner may not write to.
+        if (length > 0 && (made.Permissions & OwnerWrites) == 0)
+            subject.CheckDestination(Files.SetPermissions(target, made.Permissions | OwnerWrites), "set the mode of");
+        CopyXattrs(source, target, listed, length, subject, removeOthers);
         // An owner that is set takes set-id bits away, an ACL sets the rights of the group.
         if (ownerDiffers || length > 0 || removeOthers || made.Permissions != details.Status.Permissions)
             subject.CheckDestination(Files.SetPermissions(target, details.Status.Permissions), "set the mode of");
@@ -63,10 +69,10 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
             FileResult set = Xattr.Set(target, name, _value.AsSpan(0, valueLength));
             if (set.Ok)
                 continue;
-            if (!set.Unsupported)
+            if (!set.Unsupported && !set.AttributeTooLong && !(set.NoSpace && Sys.HasRoom(target)))
                 subject.CheckDestination(set, $"set the extended attribute {ArchiveText.Safe(name)} of");
             if (BelongsToFile(name))
-                throw CopyFailure.CannotHold(subject.DestinationPath, ArchiveText.Safe(name));
+                throw CopyFailure.CannotHold(subject.DestinationPath, ArchiveText.Safe(name), set);
             if (abilities.LeavesOutFirstAttribute())
                 FileTreeCopierLog.AttributeLeftOut(logger, ArchiveText.Safe(name), Excerpt.Of(subject.DestinationPath));
         }

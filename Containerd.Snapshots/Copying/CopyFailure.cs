@@ -48,13 +48,10 @@ internal static class CopyFailure
         Subject = subject,
     };
 
-    public static ContainerdException CannotHold(string subject, string attribute) => new(
+    public static ContainerdException CannotHold(string subject, string attribute, FileResult result) => result.ToException(
         ErrorKind.NotSupported,
-        $"Copying '{Excerpt.Of(subject)}': the destination's file system cannot hold the extended attribute '{attribute}', without which it would be another file.")
-    {
-        Subject = subject,
-        Errno = EOPNOTSUPP,
-    };
+        $"Copying '{Excerpt.Of(subject)}': the destination's file system cannot hold the extended attribute '{attribute}', without which it would be another file.",
+        subject);
 
     /// <summary>The path of a directory, or of an entry in it.</summary>
     public static string PathOf(string root, DirectoryRef? directory, ReadOnlySpan<byte> terminatedName)

@@ -25,7 +25,7 @@ namespace Containerd.Snapshots;
 /// match deciding; a directory that matches takes what is beneath it along. Empty ones and <c>.</c> are ignored; there are no comments.</para>
 /// <para>Further kinds: <see cref="ErrorKind.NotFound"/>, the directory in which the destination is to be made is missing;
 /// <see cref="ErrorKind.InvalidArgument"/>, one tree lies in the other, or the source is no directory; <see cref="ErrorKind.ResourceExhausted"/>, the source
-/// is nested deeper than 10,000 directories. A malformed pattern is an <see cref="ArgumentException"/>.</para>
+/// is nested deeper than 10,000 directories, or a file of it has more than 64 KiB of attribute names. A malformed pattern is an <see cref="ArgumentException"/>.</para>
 /// <para>Nothing is flushed to disk: the caller does that once, for all it has written. A copy that fails or is cancelled leaves what it has made, each file
 /// of it whole; its directories may have mode 0700 and the owner of the process still. Cancellation takes effect between files and every 16 MiB within one.
 /// Progress is reported from the threads that copy, by one at a time, every 1,024 entries and 32 MiB; an exception it throws ends the copy.</para>

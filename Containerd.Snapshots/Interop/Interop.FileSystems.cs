@@ -35,6 +35,15 @@ internal static partial class Interop
             return errno;
         }
 
+        /// <summary>Whether there is room for anything small on the file system a file lies on.</summary>
+        internal static unsafe bool HasRoom(SafeFileHandle file)
+        {
+            const long Enough = 1 << 20;
+            using var lease = new Lease(file);
+            long* status = stackalloc long[32];
+            return fstatfs(lease.Descriptor, status) == 0 && status[4] >= Enough / Math.Max(status[1], 1); // f_bavail, f_bsize
+        }
+
         [LibraryImport("libc", SetLastError = true)]
         private static unsafe partial int fstatfs(int fd, long* buffer);
     }

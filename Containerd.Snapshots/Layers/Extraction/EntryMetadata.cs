@@ -11,7 +11,7 @@ namespace Containerd.Snapshots;
 /// </remarks>
 internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
 {
-    private const int MaxXattrListBytes = 64 << 10; // linux/limits.h XATTR_LIST_MAX
+    private const int MaxXattrListBytes = 64 << 10, MaxXattrNameBytes = 255; // linux/limits.h XATTR_LIST_MAX, XATTR_NAME_MAX
 
     private bool _refusedReported, _unsupportedReported, _unknownAclReported;
 
@@ -176,7 +176,11 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
                 _refusedReported = true;
                 continue;
             }
+            if (name.Length > MaxXattrNameBytes)
+                throw TarError.Invalid($"the name of an extended attribute has {name.Length} bytes, more than the {MaxXattrNameBytes} that the kernel takes", entry.Name);
             Interop.FileResult result = Interop.Xattr.Set(file, name, value);
+            if (result.NoSpace && Interop.Sys.HasRoom(file))
+                throw CannotHold(result, name, value.Length, entry);
             if (result.Unsupported)
             {
                 if (!_unsupportedReported)
@@ -197,6 +201,15 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
             names.Add(name);
         }
         return names;
+    }
+
+    private static ContainerdException CannotHold(Interop.FileResult result, ReadOnlySpan<byte> name, int length, TarEntry entry)
+    {
+        string safe = ArchiveText.Safe(entry.Name);
+        return result.ToException(
+            ErrorKind.ResourceExhausted,
+            $"Cannot apply the layer's entry '{safe}': the file system keeps less with a file than its extended attribute {ArchiveText.Safe(name)} of {length} bytes. Use one that keeps more (xfs).",
+            safe);
     }
 
     private static ContainerdException Swapped(TarEntry entry)

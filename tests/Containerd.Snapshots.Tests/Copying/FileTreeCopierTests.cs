@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using System.Text;
 using Containerd.Conformance;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
 
@@ -53,6 +56,57 @@ public sealed class FileTreeCopierTests : CopyTest
         Assert.That(failure.Message, Does.Contain("user.precious"));
         Assert.That(File.Exists(Path.Join(Destination, "f")), Is.False);
         Assert.That(Copier().Copy(Source, Destination, new FileTreeCopyOptions { Exclude = ["f"] }).Entries, Is.EqualTo(1));
+    }
+
+    /// <summary>The file system has room, but not for so much with one file; to free some would not help.</summary>
+    [Test]
+    [RequiresProgram("mkfs.ext4")]
+    public void AnAttributeThatIsTooLargeIsAnError()
+    {
+        TreeSnapshot.Unpack(
+            new TarBuilder().File("f", "x", new TarEntryOptions { Pax = [("SCHILY.xattr.user.precious", new byte[60_000])] }).File("plain").ToArray(), Source);
+        using FileSystemImage image = FileSystemImage.Make("ext4");
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => Copier().Copy(Source, Path.Join(image.Path, "copy")))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotSupported), failure.Message);
+        Assert.That(failure.Message, Does.Contain("user.precious").And.Contain("cannot hold").And.Not.Contain("free space"));
+        Assert.That(failure.Subject, Is.EqualTo(Path.Join(image.Path, "copy/f")));
+    }
+
+    /// <summary>The kernel tells the names of a file's attributes only up to 64 KiB of them, though it keeps more.</summary>
+    [Test]
+    public void MoreAttributesThanAreListedAreAnError()
+    {
+        File.WriteAllText(Path.Join(Source, "f"), "x");
+        Assert.That(Interop.Files.OpenRoot(Source, out SafeFileHandle directory).Ok);
+        using (directory)
+        {
+            Assert.That(Interop.Files.OpenPath(directory, "f"u8, out SafeFileHandle file).Ok);
+            using (file)
+            {
+                for (int i = 0; i < 300; i++)
+                    Assert.That(Interop.Xattr.Set(file, Encoding.ASCII.GetBytes($"trusted.{new string('n', 240)}{i:d3}"), default).Ok);
+            }
+        }
+        ContainerdException failure = CopyFails(ErrorKind.ResourceExhausted);
+        Assert.That(failure.Message, Does.Contain("64 KiB"));
+        Assert.That(failure.Subject, Is.EqualTo(Path.Join(Source, "f")));
+    }
+
+    /// <summary>Attributes are set as whoever owns the files could, which is all that somebody without privileges has.</summary>
+    [Test]
+    [RequiresProgram("setpriv")]
+    public async Task FilesThatNobodyMayWriteToHaveTheirAttributes()
+    {
+        TreeSnapshot.Unpack(
+            new TarBuilder()
+                .Directory("d", new TarEntryOptions { Mode = 0x16D, Pax = [("SCHILY.xattr.user.d", "1"u8.ToArray())] })
+                .File("d/f", "x", new TarEntryOptions { Mode = 0x124, Pax = [("SCHILY.xattr.user.f", "1"u8.ToArray())] }).ToArray(),
+            Source);
+        using Process copying = Tests.LayerChild.StartUnderModes("copy", Source, Destination);
+        string errors = await copying.StandardError.ReadToEndAsync();
+        await copying.WaitForExitAsync();
+        Assert.That(copying.ExitCode, Is.Zero, errors);
+        Assert.That(TreeSnapshot.Describe(Destination), Is.EqualTo(TreeSnapshot.Describe(Source)));
     }
 
     [Test]

@@ -22,6 +22,10 @@ public static partial class LayerChild
     public static Process StartWithUmask(string umask, params string[] arguments) =>
         Start("bash", ["-c", $"umask {umask}; exec \"$@\"", "bash", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
 
+    /// <summary>Starts it as root without the right to write what a mode forbids.</summary>
+    public static Process StartUnderModes(params string[] arguments) =>
+        Start("setpriv", ["--inh-caps=-dac_override", "--bounding-set=-dac_override", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);
+
     /// <summary>Starts it with one thread in its pool.</summary>
     public static Process StartWithOneThread(params string[] arguments) =>
         Start("env", ["DOTNET_ThreadPool_ForceMaxWorkerThreads=1", "dotnet", typeof(LayerChild).Assembly.Location, "layer", .. arguments]);

@@ -60,6 +60,20 @@ public sealed class LayerTargetTests
         Assert.That(scratch.Shell("stat -c '%s %h' upper/big upper/link; cmp tree/big upper/big"), Is.EqualTo("734003200 2\n734003200 2\n"));
     }
 
+    /// <summary>The file system has room, but not for so much with one file; to free some would not help.</summary>
+    [Test]
+    [RequiresProgram("mkfs.ext4")]
+    public void AnAttributeThatIsTooLargeForTheFileSystem()
+    {
+        using FileSystemImage image = FileSystemImage.Make("ext4");
+        using var scratch = new LayerScratch(image.Path);
+        byte[] layer = new TarBuilder().File("d/f", "x", new() { Pax = [("SCHILY.xattr.user.large", new byte[60_000])] }).ToArray();
+        ContainerdException refused = Assert.ThrowsAsync<ContainerdException>(() => scratch.ApplyAsync(layer))!;
+        Assert.That(refused.Kind, Is.EqualTo(ErrorKind.ResourceExhausted), refused.Message);
+        Assert.That(refused.Subject, Is.EqualTo("d/f"));
+        Assert.That(refused.Message, Does.Contain("user.large").And.Contain("60000 bytes").And.Not.Contain("free space"));
+    }
+
     [Test]
     public void MountsThatNeedAMounterAreRefusedWithoutOne()
     {

@@ -14,7 +14,7 @@ public sealed record LayerLimits
     /// <exception cref="ArgumentOutOfRangeException">Not positive.</exception>
     public long MaxEntries { get; init => field = Positive(value); } = 2_000_000;
 
-    /// <summary>The length of a path or link target in bytes.</summary>
+    /// <summary>The length of a path or link target in bytes; of a whiteout, that of what it removes.</summary>
     /// <value>4096, the kernel's own limit (PATH_MAX). A smaller value is possible, a larger one is not.</value>
     /// <exception cref="ArgumentOutOfRangeException">Not positive, or more than 4096.</exception>
     public int MaxPathBytes

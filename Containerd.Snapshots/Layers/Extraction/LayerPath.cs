@@ -5,7 +5,7 @@ internal sealed class LayerPath(LayerLimits limits)
 {
     private const int MaxNameBytes = 255; // linux/limits.h NAME_MAX
 
-    private readonly byte[] _bytes = new byte[limits.MaxPathBytes + 1];
+    private readonly byte[] _bytes = new byte[limits.MaxPathBytes + 1 + WhiteoutWriter.MaxMarkerLength];
     private int _length;
 
     /// <summary>The whole path, without a slash at either end; empty for the root.</summary>

@@ -13,12 +13,22 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
     private const int CharacterDevice = 0x2000;
     private const int ListLength = 32 << 10;
 
+    /// <summary>The most that <see cref="MarkerLength"/> gives: the opaque marker with its slash.</summary>
+    public const int MaxMarkerLength = 13;
+
     public static ReadOnlySpan<byte> Prefix => ".wh."u8;
 
     private static ReadOnlySpan<byte> OpaqueMarker => ".wh..wh..opq"u8;
 
     /// <summary>Whether something was removed, or hidden, in a way that only fits what lies beneath now.</summary>
     public bool DependsOnBase { get; private set; }
+
+    /// <summary>How many bytes of an entry's name only make a whiteout or an opaque marker of it: what it is about is that much shorter.</summary>
+    public static int MarkerLength(ReadOnlySpan<byte> name)
+    {
+        ReadOnlySpan<byte> leaf = name[(name.LastIndexOf((byte)'/') + 1)..];
+        return !leaf.StartsWith(Prefix) ? 0 : leaf.SequenceEqual(OpaqueMarker) ? MaxMarkerLength : Prefix.Length;
+    }
 
     /// <summary>Carries out an entry whose name begins with <see cref="Prefix"/>.</summary>
     public void Apply(TreeDirectory directory, ReadOnlySpan<byte> marker, bool isRoot, TarEntry entry)

@@ -105,8 +105,8 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
         entry.SetName(path.IsEmpty ? header.Prefix : default, path.IsEmpty ? header.Name : path);
         ReadOnlySpan<byte> link = _local.LinkPath is { } target ? _local.Text(target) : _longLink.WrittenSpan;
         entry.SetLinkName(link.IsEmpty ? header.LinkName : link);
-        CheckText(entry.Name, "path");
-        CheckText(entry.LinkName, "link target");
+        CheckText(entry.Name, entry.Name.Length - WhiteoutWriter.MarkerLength(entry.Name), "path");
+        CheckText(entry.LinkName, entry.LinkName.Length, "link target");
 
         entry.Type = TypeOf(header.TypeFlag, entry.Name);
         entry.Sparse = null;
@@ -150,12 +150,12 @@ internal sealed class TarReader(BlockReader input, LayerLimits limits)
     private static uint Device(long number, ReadOnlySpan<byte> name) =>
         number is >= 0 and <= uint.MaxValue ? (uint)number : throw TarError.Invalid($"no device can have the number {number}", name);
 
-    private void CheckText(ReadOnlySpan<byte> text, string what)
+    private void CheckText(ReadOnlySpan<byte> text, int length, string what)
     {
         if (text.Contains((byte)0))
             throw TarError.Invalid($"its {what} holds a zero byte", text);
-        if (text.Length > limits.MaxPathBytes)
-            throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxPathBytes), limits.MaxPathBytes, $"an entry has a {what} of {text.Length} bytes");
+        if (length > limits.MaxPathBytes)
+            throw ExpansionGuard.Exceeded(nameof(LayerLimits.MaxPathBytes), limits.MaxPathBytes, $"an entry has a {what} of {length} bytes");
     }
 
     private void CheckXattrs(TarEntry entry)

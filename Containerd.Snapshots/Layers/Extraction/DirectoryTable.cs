@@ -5,6 +5,7 @@ namespace Containerd.Snapshots;
 internal sealed class DirectoryTable(LayerLimits limits)
 {
     private readonly Dictionary<(ulong Device, ulong Inode), DirectoryRecord> _records = [];
+    private readonly HashSet<(ulong Device, ulong Inode)> _cleared = [];
     private int _next;
     private long _pathBytes;
 
@@ -59,9 +60,15 @@ internal sealed class DirectoryTable(LayerLimits limits)
     /// <summary>The record of a directory, if the layer touched it.</summary>
     public DirectoryRecord? Find(in Interop.FileStatus status) => _records.GetValueOrDefault((status.Device, status.Inode));
 
+    /// <summary>Says that nothing is in a directory, or beneath, but what this layer itself puts there. Whiteouts have nothing to do there any more, however many there are.</summary>
+    public void MarkCleared(ulong device, ulong inode) => _cleared.Add((device, inode));
+
+    public bool IsCleared(ulong device, ulong inode) => _cleared.Contains((device, inode));
+
     /// <summary>Forgets a directory that is removed: a new one may get its number.</summary>
     public void Forget(in Interop.FileStatus status)
     {
+        _cleared.Remove((status.Device, status.Inode));
         if (!_records.Remove((status.Device, status.Inode), out DirectoryRecord? record))
             return;
         DependsOnBase |= !record.Described;

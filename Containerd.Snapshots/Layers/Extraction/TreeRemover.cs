@@ -17,8 +17,11 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
     /// <summary>Removes all a directory holds, except what this layer itself put there.</summary>
     public void RemoveLowerChildren(TreeDirectory directory)
     {
+        if (tree.Directories.IsCleared(directory.Record.Device, directory.Record.Inode))
+            return;
         Check(Interop.Files.OpenDirectory(directory.Handle, "."u8, out SafeFileHandle handle), "open", "."u8);
         Empty(new Frame(handle, null, [], directory.Record.Id, keep: true), keepUnpacked: true);
+        tree.Directories.MarkCleared(directory.Record.Device, directory.Record.Inode);
         tree.ForgetPaths();
     }
 
@@ -40,6 +43,8 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
                 Check(unlinked, "remove", name);
             return true;
         }
+        if (keepUnpacked && tree.Directories.IsCleared(status.Device, status.Inode))
+            return false;
         tree.ForgetPaths();
         if (Enter(directory, name, keep) is not { } frame)
             return true;
@@ -63,6 +68,11 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
                     bool keep = keepUnpacked && frame.Id >= 0 && unpacked.Contains(frame.Id, name);
                     if (Enter(frame.Handle, name, keep) is { } child)
                     {
+                        if (keepUnpacked && tree.Directories.IsCleared(child.Status.Device, child.Status.Inode))
+                        {
+                            child.Handle.Dispose();
+                            continue;
+                        }
                         frames.Push(child);
                         child.Directories = RemoveFiles(child, keepUnpacked, buffer);
                     }
@@ -139,7 +149,10 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
     {
         frame.Handle.Dispose();
         if (frame.Keep)
+        {
+            tree.Directories.MarkCleared(frame.Status.Device, frame.Status.Inode);
             return false;
+        }
         Interop.FileResult removed = Interop.Files.RemoveDirectory(frame.Parent!, frame.Name);
         if (keepUnpacked && removed.NotEmpty)
         {
@@ -147,6 +160,7 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
             Interop.FileResult kept = Interop.Files.SetTimes(frame.Parent!, frame.Name, frame.Status.AccessTime, frame.Status.ModifyTime);
             if (!kept.Missing)
                 Check(kept, "set the times of", frame.Name);
+            tree.Directories.MarkCleared(frame.Status.Device, frame.Status.Inode);
             return false;
         }
         if (!removed.Missing)

@@ -18,6 +18,8 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
 
     public static ReadOnlySpan<byte> Prefix => ".wh."u8;
 
+    private bool _rootHidden;
+
     private static ReadOnlySpan<byte> OpaqueMarker => ".wh..wh..opq"u8;
 
     /// <summary>Whether something was removed, or hidden, in a way that only fits what lies beneath now.</summary>
@@ -88,7 +90,9 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
     // parent, whose names are not hidden.
     private void HideLowerRoot(TreeDirectory root, TarEntry entry)
     {
-        DependsOnBase = true;
+        if (_rootHidden)
+            return;
+        _rootHidden = DependsOnBase = true;
         Check(tree.Attributes.MakeOpaque(root.Handle), "mark as opaque the directory of", entry);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ListLength);
         try

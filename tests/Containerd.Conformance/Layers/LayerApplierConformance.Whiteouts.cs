@@ -91,4 +91,21 @@ public abstract partial class LayerApplierConformance
     [Test]
     public async Task CharacterDeviceZeroIsAWhiteout() => Assert.That(
         await NamesAsync(new TarBuilder().File("f").File("g"), new TarBuilder().CharacterDevice("f", 0, 0).CharacterDevice("new", 0, 0)), Is.EqualTo((string[])["g="]));
+
+    /// <summary>However often the same is hidden that an archive of a few bytes has whole directories of, it costs no more than once.</summary>
+    /// <param name="marker">The directory that is opaque; or a whiteout of the one that holds all.</param>
+    [Test]
+    public async Task MarkersOfOneDirectoryCostLittle([Values("d/e", "d", "", "whiteout")] string marker)
+    {
+        const int Files = 4000, Markers = 5 * Files;
+        var layer = new TarBuilder();
+        for (int i = 0; i < Files; i++)
+            layer.File(marker == "whiteout" ? $"d/e/{i}/f" : $"d/e/{i}");
+        for (int i = 0; i < Markers; i++)
+            layer = marker == "whiteout" ? layer.Whiteout("d") : layer.Opaque(marker);
+        byte[] archive = layer.ToArray();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30)); // for what takes minutes if each marker looks at each file
+        await ApplyLayerAsync(new MemoryStream(archive), archive.Length, cancellationToken: patience.Token);
+        Assert.That(ReadTree(), Has.Count.EqualTo(marker == "whiteout" ? (2 * Files) + 2 : Files + 2));
+    }
 }

@@ -25,6 +25,9 @@ internal static partial class Interop
 
         public bool IsDirectory => errno == EISDIR;
 
+        /// <summary>A link is on a path on which none may be, or too many are.</summary>
+        public bool IsLink => errno == ELOOP;
+
         public bool NotEmpty => errno is ENOTEMPTY or EEXIST;
 
         public bool InvalidRequest => errno == EINVAL;

@@ -15,7 +15,7 @@ internal static partial class Interop
     internal static unsafe partial class Files
     {
         private const int SYS_openat2 = 437; // the same number on every architecture
-        private const ulong RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_IN_ROOT = 0x10; // linux/uapi/linux/openat2.h
+        private const ulong RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_NO_SYMLINKS = 0x04, RESOLVE_IN_ROOT = 0x10; // linux/uapi/linux/openat2.h
         private const int EINTR = 4;
         private const int ConfinedLookupRetries = 32;
 
@@ -49,12 +49,12 @@ internal static partial class Interop
             return OpenAt(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, (ushort)(owner << 6 | common << 3 | common), out handle);
         }
 
-        /// <summary>Opens a directory by a path whose every link, absolute ones included, is resolved inside the root (Linux 5.6).</summary>
-        public static FileResult OpenBeneath(SafeFileHandle root, ReadOnlySpan<byte> path, out SafeFileHandle handle)
+        /// <summary>Opens a directory by a path whose every link, absolute ones included, is resolved inside the root, or refused (Linux 5.6).</summary>
+        public static FileResult OpenBeneath(SafeFileHandle root, ReadOnlySpan<byte> path, bool followLinks, out SafeFileHandle handle)
         {
             byte* terminated = stackalloc byte[path.Length + 1];
             Terminate(path, terminated);
-            open_how how = new() { flags = (ulong)(uint)(O_PATH | O_DIRECTORY | O_CLOEXEC), resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+            open_how how = new() { flags = (ulong)(uint)(O_PATH | O_DIRECTORY | O_CLOEXEC), resolve = RESOLVE_IN_ROOT | (followLinks ? RESOLVE_NO_MAGICLINKS : RESOLVE_NO_SYMLINKS) };
             using Lease lease = new(root);
             FileResult result = default;
             for (int attempt = 0; attempt < ConfinedLookupRetries; attempt++)
@@ -140,6 +140,20 @@ internal static partial class Interop
                 long read = readlinkat(lease.Fd, terminated, buffer, target.Length);
                 length = (int)Math.Max(read, 0);
                 return read < 0 ? FileResult.OfLastCall : read == target.Length ? new FileResult(36 /* ENAMETOOLONG */) : FileResult.Success;
+            }
+        }
+
+        /// <summary>Where a file is now, as the kernel sees it: of use only to find it there again. A path as long as the buffer counts as too long.</summary>
+        public static FileResult PathOf(SafeFileHandle file, Span<byte> path, out int length)
+        {
+            byte* link = stackalloc byte[LinkLength];
+            using Lease lease = new(file);
+            WriteLink(lease.Fd, link);
+            fixed (byte* buffer = path)
+            {
+                long read = readlinkat(AT_FDCWD, link, buffer, path.Length);
+                length = (int)Math.Max(read, 0);
+                return read < 0 ? FileResult.OfLastCall : read == path.Length ? new FileResult(36 /* ENAMETOOLONG */) : FileResult.Success;
             }
         }
 

@@ -20,21 +20,25 @@ internal sealed class DirectoryTable(LayerLimits limits)
 
     public bool HasUndescribed => _records.Values.Any(record => !record.Described);
 
-    /// <summary>The record of a directory that is used as a parent, or described, under a path.</summary>
-    public DirectoryRecord Meet(in Interop.FileStatus status, ReadOnlySpan<byte> path)
+    /// <summary>The record of a directory that is used as a parent, or described.</summary>
+    /// <param name="status">The directory.</param>
+    /// <param name="path">Its path in the archive.</param>
+    /// <param name="real">The path on which no link is followed.</param>
+    public DirectoryRecord Meet(in Interop.FileStatus status, ReadOnlySpan<byte> path, ReadOnlySpan<byte> real)
     {
         if (_records.TryGetValue((status.Device, status.Inode), out DirectoryRecord? record))
         {
             DependsOnBase |= !path.SequenceEqual(record.Path);
             return record;
         }
-        Count(path.Length);
+        DependsOnBase |= !path.SequenceEqual(real);
+        Count(real.Length);
         record = new DirectoryRecord
         {
             Id = _next++,
             Device = status.Device,
             Inode = status.Inode,
-            Path = path.ToArray(),
+            Path = real.ToArray(),
             AccessTime = status.AccessTime,
             ModifyTime = status.ModifyTime,
         };
@@ -43,17 +47,15 @@ internal sealed class DirectoryTable(LayerLimits limits)
     }
 
     /// <summary>The record of a directory that an entry describes.</summary>
-    public DirectoryRecord Describe(in Interop.FileStatus status, ReadOnlySpan<byte> path)
+    /// <param name="status">The directory.</param>
+    /// <param name="path">Its path in the archive.</param>
+    /// <param name="parent">The directory it is in.</param>
+    public DirectoryRecord Describe(in Interop.FileStatus status, LayerPath path, DirectoryRecord parent)
     {
         DependsOnBase |= Find(status) is { Described: false };
-        DirectoryRecord record = Meet(status, path);
+        ReadOnlySpan<byte> real = path.Parent.SequenceEqual(parent.Path) ? path.Full : [.. parent.Path, .. parent.Path.Length > 0 ? "/"u8 : default, .. path.Leaf];
+        DirectoryRecord record = Meet(status, path.Full, real);
         record.Described = true;
-        // It may have been met through a link, which need not be there any more at the end.
-        if (!path.SequenceEqual(record.Path))
-        {
-            Count(path.Length - record.Path.Length);
-            record.Path = path.ToArray();
-        }
         return record;
     }
 

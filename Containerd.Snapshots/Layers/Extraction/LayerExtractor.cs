@@ -85,12 +85,12 @@ internal sealed class LayerExtractor
             Interop.FileResult result = Interop.Files.CreateFile(parent.Handle, _path.Leaf, entry.Mode, out SafeFileHandle file);
             if (result.Ok)
             {
-                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                Note(parent);
                 if (parent.Record.HasDefaultAcl == true)
                     AccessControl.RemoveInherited(file, ArchiveText.Safe(entry.Name));
                 return file;
             }
-            parent = Replace(result, parent, "create", entry);
+            MakeRoom(result, parent, "create", entry);
         }
         throw KeepsChanging(entry);
     }
@@ -109,7 +109,7 @@ internal sealed class LayerExtractor
                 MakeSymbolicLink(parent, entry);
                 break;
             case TarEntryType.HardLink:
-                MakeHardLink(entry);
+                MakeHardLink(parent, entry);
                 break;
             case TarEntryType.CharacterDevice when entry is { DeviceMajor: 0, DeviceMinor: 0 }:
                 _whiteouts.Remove(parent, _path.Leaf, entry); // what such a device means to every overlay
@@ -130,7 +130,7 @@ internal sealed class LayerExtractor
     {
         if (!_path.Leaf.StartsWith(WhiteoutWriter.Prefix))
             return false;
-        _whiteouts.Apply(parent, _path.Leaf, _path.Parent.IsEmpty, entry);
+        _whiteouts.Apply(parent, _path.Leaf, entry);
         return true;
     }
 
@@ -145,7 +145,7 @@ internal sealed class LayerExtractor
                 // Directories merge; anything else, a link to a directory too, gives way.
                 if (Interop.Files.Status(parent.Handle, _path.Leaf, out Interop.FileStatus existing) is { Ok: true } && !existing.IsDirectory)
                 {
-                    parent = Replace(made, parent, "make", entry);
+                    MakeRoom(made, parent, "make", entry);
                     replaced = true;
                     continue;
                 }
@@ -167,12 +167,12 @@ internal sealed class LayerExtractor
                     Check(_tree.Attributes.MarkDescribed(handle), "describe", entry);
                 Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", entry);
                 _metadata.Apply(handle, status, entry);
-                DirectoryRecord record = _tree.Directories.Describe(status, _path.Full);
+                DirectoryRecord record = _tree.Directories.Describe(status, _path, parent.Record);
                 record.HasDefaultAcl = entry.HasXattrs && AccessControl.IsGivenBy(handle);
                 record.AccessTime = EntryMetadata.AccessTime(entry);
                 record.ModifyTime = EntryMetadata.ModifyTime(entry);
             }
-            _unpacked.Add(parent.Record.Id, _path.Leaf);
+            Note(parent);
             return;
         }
         throw KeepsChanging(entry);
@@ -188,10 +188,10 @@ internal sealed class LayerExtractor
             if (result.Ok)
             {
                 _metadata.ApplyToLink(parent.Handle, _path.Leaf, entry);
-                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                Note(parent);
                 return;
             }
-            parent = Replace(result, parent, "make the symbolic link", entry);
+            MakeRoom(result, parent, "make the symbolic link", entry);
         }
         throw KeepsChanging(entry);
     }
@@ -204,7 +204,7 @@ internal sealed class LayerExtractor
             if (result.Ok)
             {
                 _metadata.ApplyToNode(parent.Handle, _path.Leaf, type, entry, parent.Record.HasDefaultAcl == true);
-                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                Note(parent);
                 return;
             }
             if (result.NotPermitted && type != Fifo && UserNamespace.IsInside)
@@ -214,12 +214,12 @@ internal sealed class LayerExtractor
                 _deviceReported = true;
                 return;
             }
-            parent = Replace(result, parent, "make the special file", entry);
+            MakeRoom(result, parent, "make the special file", entry);
         }
         throw KeepsChanging(entry);
     }
 
-    private void MakeHardLink(TarEntry entry)
+    private void MakeHardLink(TreeDirectory parent, TarEntry entry)
     {
         _target.Set(entry.LinkName);
         if (_target.IsRoot)
@@ -229,9 +229,8 @@ internal sealed class LayerExtractor
             throw TarError.Invalid("it is a hard link to something in its own place", entry.Name);
         for (int race = 0; race < MaxRaces; race++)
         {
-            // Opened anew each time: what was in the way may have been on the way to either.
+            // Opened anew each time: what was in the way may have been on the way to it.
             using SafeFileHandle source = OpenTarget(entry);
-            TreeDirectory parent = _tree.Open(_path.Parent);
             Check(Interop.Files.Status(source, _target.Leaf, out Interop.FileStatus status), "look at the hard link's target of", entry);
             if (status.IsDirectory)
                 throw TarError.Invalid("it is a hard link to a directory", entry.Name);
@@ -242,11 +241,11 @@ internal sealed class LayerExtractor
             if (result.Ok || same)
             {
                 _metadata.ApplyToHardLink(parent.Handle, _path.Leaf, status, entry);
-                _unpacked.Add(parent.Record.Id, _path.Leaf);
+                Note(parent);
                 return;
             }
             if (!result.Missing)
-                Replace(result, parent, "make the hard link", entry);
+                MakeRoom(result, parent, "make the hard link", entry);
         }
         throw KeepsChanging(entry);
     }
@@ -254,7 +253,8 @@ internal sealed class LayerExtractor
     // The directory of a hard link's target, resolved inside the root, with the target in it: brought up from a lower layer where it is only there.
     private SafeFileHandle OpenTarget(TarEntry entry)
     {
-        SafeFileHandle? directory = _tree.Find(_target.Parent);
+        // What is not in the upper layer may lead there: a link of a lower one does.
+        SafeFileHandle? directory = _tree.Find(_target.Parent) ?? (_tree.IsOverlay ? _tree.OpenMerged(_target.Parent).Detach() : null);
         if (directory is not null)
         {
             Interop.FileResult found = Interop.Files.Status(directory, _target.Leaf, out Interop.FileStatus target);
@@ -284,14 +284,19 @@ internal sealed class LayerExtractor
         throw TarError.Invalid("it is a hard link to something that is not there", entry.Name);
     }
 
-    // Makes room for an entry; the parent is opened anew, as the path to it may lead elsewhere now.
-    private TreeDirectory Replace(Interop.FileResult result, TreeDirectory parent, string operation, TarEntry entry)
+    private void Note(TreeDirectory parent)
+    {
+        _unpacked.Add(parent.Record.Id, _path.Leaf);
+        _tree.Hide(parent.Record, _path.Leaf);
+    }
+
+    // The parent stays what it was, also where what is removed was a link on the way to it: else nothing would come to stand where something was removed.
+    private void MakeRoom(Interop.FileResult result, TreeDirectory parent, string operation, TarEntry entry)
     {
         if (!result.Exists)
             throw result.ToException(operation, ArchiveText.Safe(entry.Name));
         _cancellationToken.ThrowIfCancellationRequested();
         _remover.Remove(parent.Handle, _path.Leaf);
-        return _tree.Open(_path.Parent);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -332,7 +337,7 @@ internal sealed class LayerExtractor
                 || !Interop.Files.Status(handle, out Interop.FileStatus status).Ok
                 || status.Inode != record.Inode || status.Device != record.Device)
             {
-                continue; // another process moved it away, or it was reached through a link that the layer itself has replaced
+                continue; // another process moved it away
             }
             Interop.FileResult result = Interop.Files.SetTimes(handle, "."u8, record.AccessTime, record.ModifyTime);
             if (!result.Ok)

@@ -5,10 +5,17 @@ namespace Containerd.Snapshots;
 /// <summary>The tree that a layer goes into: a root that no path leads out of, and for an overlay what lies beneath.</summary>
 internal sealed class LayerTree : IDisposable
 {
+    // Of more than that all are forgotten, with the paths that lead through them.
+    private const int MaxFollowedLinks = 1024;
+
+    private const int PathLength = 4097; // linux/limits.h PATH_MAX, and one more
+
     private readonly SafeFileHandle _root;
     private readonly List<SafeFileHandle> _lowers = [];
     private readonly MergedLookup _lookup;
     private readonly DirectoryCache _cache = new();
+    private readonly byte[] _realPath = new byte[PathLength];
+    private byte[]? _rootPath;
     private bool _confined, _stale;
 
     /// <summary>Opens a tree.</summary>
@@ -47,17 +54,21 @@ internal sealed class LayerTree : IDisposable
     /// <summary>Opens a directory for entries to be put into, making what is missing of it. The handle belongs to the tree, and is good until the next call.</summary>
     public TreeDirectory Open(ReadOnlySpan<byte> path)
     {
-        if (_stale)
+        if (_stale || _lookup.Followed.Count > MaxFollowedLinks)
+        {
             _cache.Clear();
+            _lookup.Followed.Clear();
+        }
         _stale = false;
         if (_cache.TryGet(path, out TreeDirectory directory))
             return directory;
-        SafeFileHandle handle = Resolve(path, create: true)!;
+        SafeFileHandle handle = Resolve(path, create: true, out bool isDirect)!;
         try
         {
             Check(Interop.Files.Status(handle, out Interop.FileStatus status), "look at", path);
-            DirectoryRecord record = Directories.Meet(status, path);
-            record.Described |= path.IsEmpty; // no entry can describe the root
+            ReadOnlySpan<byte> real = isDirect || Directories.Find(status) is not null ? path : RealPath(handle, path);
+            DirectoryRecord record = Directories.Meet(status, path, real);
+            record.Described |= record.IsRoot; // no entry can describe the root
             record.HasDefaultAcl ??= AccessControl.IsGivenBy(handle);
             directory = new TreeDirectory(handle, record);
             _cache.Add(path, directory);
@@ -71,7 +82,7 @@ internal sealed class LayerTree : IDisposable
     }
 
     /// <summary>Opens a directory of the tree as it is; null where it is missing. The caller closes it.</summary>
-    public SafeFileHandle? Find(ReadOnlySpan<byte> path) => Resolve(path, create: false);
+    public SafeFileHandle? Find(ReadOnlySpan<byte> path) => Resolve(path, create: false, out _);
 
     /// <summary>Opens a directory with the lower directories beneath it, making what is missing of it.</summary>
     public MergedDirectory OpenMerged(ReadOnlySpan<byte> path) => _lookup.Open(path, create: true)!;
@@ -93,6 +104,9 @@ internal sealed class LayerTree : IDisposable
     /// <summary>To be called when a directory or a symbolic link was removed: paths through it lead elsewhere now. Handles stay open until the next <see cref="Open"/>.</summary>
     public void ForgetPaths() => _stale = true;
 
+    /// <summary>To be called when something was made under a name, or a whiteout: paths through a link that a lower layer has there lead elsewhere now.</summary>
+    public void Hide(DirectoryRecord directory, ReadOnlySpan<byte> name) => _stale |= _lookup.Followed.Contains(directory, name);
+
     public void Dispose()
     {
         _cache.Dispose();
@@ -101,13 +115,22 @@ internal sealed class LayerTree : IDisposable
         _root.Dispose();
     }
 
-    private SafeFileHandle? Resolve(ReadOnlySpan<byte> path, bool create)
+    // Direct is a way on which no link was followed, as far as is known.
+    private SafeFileHandle? Resolve(ReadOnlySpan<byte> path, bool create, out bool isDirect)
     {
+        isDirect = _confined;
         if (_confined)
         {
-            Interop.FileResult result = Interop.Files.OpenBeneath(_root, path.IsEmpty ? "."u8 : path, out SafeFileHandle handle);
+            ReadOnlySpan<byte> name = path.IsEmpty ? "."u8 : path;
+            Interop.FileResult result = Interop.Files.OpenBeneath(_root, name, followLinks: false, out SafeFileHandle handle);
+            if (result.IsLink)
+            {
+                isDirect = false;
+                result = Interop.Files.OpenBeneath(_root, name, followLinks: true, out handle);
+            }
             if (result.Ok)
                 return handle;
+            isDirect = false;
             // Refused by a seccomp profile or an old kernel: the other way from now on. Anything else it stops at, the other way sees through or names.
             if (result.ConfinedLookupUnavailable)
                 _confined = false;
@@ -116,6 +139,22 @@ internal sealed class LayerTree : IDisposable
         }
         return _lookup.Open(path, create)?.Detach();
     }
+
+    // Links may be replaced before the directory is looked for again; what the kernel says of its place is only believed where it is found there.
+    private ReadOnlySpan<byte> RealPath(SafeFileHandle directory, ReadOnlySpan<byte> path)
+    {
+        _rootPath ??= PathOf(_root, _realPath) is { Length: > 0 } root ? root.TrimEnd((byte)'/').ToArray() : null;
+        ReadOnlySpan<byte> prefix = _rootPath, full = PathOf(directory, _realPath);
+        if (_rootPath is null || full.IsEmpty)
+            return path;
+        if (full.SequenceEqual(prefix))
+            return default;
+        return full.StartsWith(prefix) && full[prefix.Length..].StartsWith("/"u8) ? full[(prefix.Length + 1)..] : path;
+    }
+
+    // Empty where the kernel does not say.
+    private static ReadOnlySpan<byte> PathOf(SafeFileHandle directory, Span<byte> room) =>
+        Interop.Files.PathOf(directory, room, out int length).Ok ? room[..length] : default;
 
     private static SafeFileHandle OpenRoot(string path)
     {

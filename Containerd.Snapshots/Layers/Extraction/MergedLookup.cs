@@ -22,6 +22,9 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
     /// <summary>The number of directories that were missing, and made.</summary>
     public long Made { get; private set; }
 
+    /// <summary>The links of lower layers that were followed.</summary>
+    public FollowedLinks Followed { get; } = new();
+
     /// <summary>Opens a directory; null where one is missing and shall not be made.</summary>
     public MergedDirectory? Open(ReadOnlySpan<byte> path, bool create)
     {
@@ -85,9 +88,9 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
                 target = ReadTarget(parent.Handle, name);
                 if (target is not null)
                     return null;
-                if (!Interop.Files.Status(parent.Handle, name, out Interop.FileStatus status).Ok || status.IsSymbolicLink || status.IsDirectory)
+                if (!Interop.Files.Status(parent.Handle, name, out Interop.FileStatus found).Ok || found.IsSymbolicLink || found.IsDirectory)
                     continue; // swapped between the calls: look again
-                if (!isOverlay || !status.IsWhiteout)
+                if (!isOverlay || !found.IsWhiteout)
                     throw TarError.Invalid("a directory of its path is something else", name);
                 hidden = true;
             }
@@ -96,7 +99,13 @@ internal sealed class MergedLookup(SafeFileHandle root, IReadOnlyList<SafeFileHa
 
             SafeFileHandle? lower = null;
             if (!hidden && !FindBeneath(parent, name, out lower, out target))
+            {
+                Interop.FileResult looked = Interop.Files.Status(parent.Handle, out Interop.FileStatus status);
+                if (!looked.Ok)
+                    throw looked.ToException("look at the directory of", ArchiveText.Safe(name));
+                Followed.Add(status, name);
                 return null;
+            }
             using (lower)
             {
                 if (!create)

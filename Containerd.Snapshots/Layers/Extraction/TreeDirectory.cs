@@ -11,8 +11,11 @@ internal sealed class DirectoryRecord
 
     public required ulong Inode { get; init; }
 
-    /// <summary>The path in the archive of the entry that describes it; without one, that under which it was met first.</summary>
-    public required byte[] Path { get; set; }
+    /// <summary>Where in the tree it is: the path on which no link is followed, which stays the same when one is replaced.</summary>
+    public required byte[] Path { get; init; }
+
+    /// <summary>Whether it is the root, whichever path led to it.</summary>
+    public bool IsRoot => Path.Length == 0;
 
     /// <summary>Whether an entry of the layer describes it. Where none does, its attributes came from what lies beneath.</summary>
     public bool Described { get; set; }

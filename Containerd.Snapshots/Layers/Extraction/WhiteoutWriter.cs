@@ -33,11 +33,11 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
     }
 
     /// <summary>Carries out an entry whose name begins with <see cref="Prefix"/>.</summary>
-    public void Apply(TreeDirectory directory, ReadOnlySpan<byte> marker, bool isRoot, TarEntry entry)
+    public void Apply(TreeDirectory directory, ReadOnlySpan<byte> marker, TarEntry entry)
     {
         if (marker.SequenceEqual(OpaqueMarker))
         {
-            MakeOpaque(directory, isRoot, entry);
+            MakeOpaque(directory, entry);
             return;
         }
         ReadOnlySpan<byte> name = marker[Prefix.Length..];
@@ -67,23 +67,20 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
         if (!found.Ok && !found.Missing)
             throw found.ToException("look at", ArchiveText.Safe(entry.Name));
         MakeWhiteout(directory.Handle, name, entry);
+        tree.Hide(directory.Record, name);
     }
 
-    private void MakeOpaque(TreeDirectory directory, bool isRoot, TarEntry entry)
+    private void MakeOpaque(TreeDirectory directory, TarEntry entry)
     {
+        DependsOnBase |= !tree.IsOverlay;
+        // In an overlay what a hard link brought up from beneath is what lies beneath.
+        remover.RemoveLowerChildren(directory);
         if (!tree.IsOverlay)
-        {
-            DependsOnBase = true;
-            remover.RemoveLowerChildren(directory);
-        }
-        else if (isRoot)
+            return;
+        if (directory.Record.IsRoot)
             HideLowerRoot(directory, entry);
         else
-        {
-            // What a hard link brought up from beneath is what lies beneath.
-            remover.RemoveLowerChildren(directory);
             Check(tree.Attributes.MakeOpaque(directory.Handle), "mark as opaque the directory of", entry);
-        }
     }
 
     // overlayfs does not look whether the root of the upper layer is opaque: each name beneath has to be hidden by itself. The mark is for whoever gives the tree another

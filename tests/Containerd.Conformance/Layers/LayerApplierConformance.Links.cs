@@ -80,6 +80,15 @@ public abstract partial class LayerApplierConformance
         Assert.That(await NamesAsync(new TarBuilder().Directory("low").File("low/f", "x"), layer), Has.Member("up/g=x"));
     }
 
+    /// <summary>The target of a hard link lies behind a link of a lower layer, in what this layer itself has made or removed .</summary>
+    [Test]
+    public async Task HardLinksThroughLowerLinksToWhatIsAbove()
+    {
+        TarBuilder low = new TarBuilder().Directory("d").SymbolicLink("d/up", "..").File("f", "low").File("gone");
+        Assert.That(await NamesAsync(low, new TarBuilder().File("f", "up").HardLink("h", "d/up/f")), Is.EqualTo((string[])["d/", "d/up->..", "f=up", "gone=", "h=up"]));
+        await RefusesAsync(ErrorKind.InvalidArgument, new TarBuilder().Whiteout("gone").HardLink("i", "d/up/gone"));
+    }
+
     // Without its names, of which there are more now.
     private string Comparable(string path) => System.Text.RegularExpressions.Regex.Replace(Describe(path), " [0-9]+ names, first [^ ]*", "");
 }

@@ -80,6 +80,21 @@ public abstract partial class LayerApplierConformance
         Assert.That(Describe("d"), Does.Contain("1000000000"));
     }
 
+    /// <summary>A directory that only a link led to has its times too, those of its entry or those from before, though the way to it is gone at the end .</summary>
+    /// <param name="with">What takes the link's place.</param>
+    [Test]
+    public async Task TimesOfDirectoriesThatNothingButALinkLedTo([Values("file", "link")] string with)
+    {
+        TarBuilder low = new TarBuilder().Directory("d", new() { ModifyTime = 1_111_111_111 }).Directory("d/described").Directory("d/other", new() { ModifyTime = 1_111_111_112 });
+        TarBuilder layer = new TarBuilder().Directory("e").SymbolicLink("s", "d").File("s/f").Directory("s/described", new() { ModifyTime = 1_222_222_222 }).File("s/described/f").File("s/other/f");
+        layer = with == "file" ? layer.File("s") : layer.SymbolicLink("s", "e");
+        (IReadOnlyList<TreeFile> tree, LayerApplyResult result) = await ApplyAsync(low.ToArray(), layer.ToArray());
+        Assert.That(
+            tree.Where(file => file.Type == 'd').Select(file => $"{file.Path} {file.ModifyTime.TrimEnd('0')}"),
+            Is.EqualTo((string[])["d 1111111111.", "d/described 1222222222.", "d/other 1111111112.", "e 1000000000."]));
+        Assert.That(result.DependsOnBase, Is.True);
+    }
+
     /// <summary>Times no file can have are the epoch; the access time is never before the modification; a directory has its own whatever is put into it later .</summary>
     [Test]
     public async Task Times()

@@ -86,5 +86,54 @@ public abstract partial class LayerApplierConformance
         Assert.That(result.DependsOnBase, Is.True);
     }
 
+    /// <summary>
+    /// A path leads through a link of a lower layer for as long as that is there: it is gone when something else has its name, a whiteout too, though nothing of the upper layer was
+    /// replaced.
+    /// </summary>
+    /// <param name="name">Which of two links, one of which leads to the other, gives way.</param>
+    /// <param name="entry">To what.</param>
+    [Test]
+    public async Task LinksOfLowerLayersThatGiveWay(
+        [Values("way", "further")] string name, [Values("directory", "link", "hard link", "whiteout", "opaque")] string entry)
+    {
+        TarBuilder low = new TarBuilder().Directory("real").Directory("other").SymbolicLink("other/to", "/real").SymbolicLink("in/further", "../real").SymbolicLink("in/way", "further");
+        TarBuilder up = new TarBuilder().Directory("in").File("in/way/before", "1");
+        string[] made = name == "way" ? ["in/further->../real"] : ["in/way->further"];
+        switch (entry)
+        {
+            case "directory":
+                up.Directory($"in/{name}");
+                made = [.. made, $"in/{name}/", $"in/{name}/after=2"];
+                break;
+            case "link":
+                up.SymbolicLink($"in/{name}", "../other");
+                made = [.. made, $"in/{name}->../other", "other/after=2"];
+                break;
+            case "hard link":
+                up.HardLink($"in/{name}", "other/to").File("in/way/after", "2");
+                made = [.. made, $"in/{name}->/real", "real/after=2"];
+                break;
+            case "whiteout":
+                up.Whiteout($"in/{name}");
+                made = [.. made, $"in/{name}/", $"in/{name}/after=2"];
+                break;
+            default:
+                up.Opaque("in");
+                made = ["in/way/", "in/way/after=2"];
+                break;
+        }
+        Assert.That(
+            await NamesAsync(low, up.File("in/way/after", "2")),
+            Is.EquivalentTo((string[])["in/", "other/", "other/to->/real", "real/", "real/before=1", .. made]));
+    }
+
+    /// <summary>What an entry replaces may be a link on its own way: it comes to stand where that was .</summary>
+    [Test]
+    public async Task EntriesThatReplaceTheLinkTheyCameThrough() => Assert.That(
+        await NamesAsync(
+            new TarBuilder().Directory("x").File("x/low").Directory("y").File("y/low").Directory("z").File("z/low").File("f", "f"),
+            new TarBuilder().SymbolicLink("x", ".").SymbolicLink("x/x", "f").SymbolicLink("y", ".").File("y/y", "y").SymbolicLink("z", ".").HardLink("z/z", "f")),
+        Is.EqualTo((string[])["f=f", "x->f", "y=y", "z=f"]));
+
     private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

@@ -92,6 +92,12 @@ public abstract partial class LayerApplierConformance
     public async Task CharacterDeviceZeroIsAWhiteout() => Assert.That(
         await NamesAsync(new TarBuilder().File("f").File("g"), new TarBuilder().CharacterDevice("f", 0, 0).CharacterDevice("new", 0, 0)), Is.EqualTo((string[])["g="]));
 
+    /// <summary>The root is the root by whichever path a marker says that it is opaque .</summary>
+    [Test]
+    public async Task TheRootIsOpaqueThroughALinkToo() => Assert.That(
+        await NamesAsync(new TarBuilder().File("low").Directory("d").File("d/low").SymbolicLink("link", "."), new TarBuilder().File("up").Opaque("link")),
+        Is.EqualTo((string[])["up="]));
+
     /// <summary>However often the same is hidden that an archive of a few bytes has whole directories of, it costs no more than once.</summary>
     /// <param name="marker">The directory that is opaque; or a whiteout of the one that holds all.</param>
     [Test]

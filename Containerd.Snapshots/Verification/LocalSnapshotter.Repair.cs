@@ -7,7 +7,8 @@ public abstract partial class LocalSnapshotter
     /// <para>What remains can be relied on: a layer whose snapshot was removed is unpacked anew by whoever needs it next, since neither its name nor its tree is found any more. An
     /// active snapshot over a damaged one is work that may not exist elsewhere: it stays, with the damaged ones beneath, unless <see cref="SnapshotRepairOptions.RemoveActive"/> says
     /// otherwise; the damaged tree is then offered to no other chain.</para>
-    /// <para>An active snapshot or view whose directory is missing has nothing to lose and is removed. Each removal is one transaction; a call that is killed or cancelled has
+    /// <para>An active snapshot or view whose directory is missing has nothing to lose and is removed; where the whole <see cref="OverlaySnapshotterOptions.WritableRoot"/> that it lies in
+    /// is missing, its disk may be mounted again, and it stays as other work does. Each removal is one transaction; a call that is killed or cancelled has
     /// done part of the work, and the next does the rest. Thread-safe; other processes may go on, and should not use what is damaged.</para>
     /// </remarks>
     /// <param name="options">How far to go; null for the defaults.</param>
@@ -43,8 +44,10 @@ public abstract partial class LocalSnapshotter
                     remaining.Add(defect);
                 continue;
             }
+            // With all of its place missing, a tree is on a disk that is not mounted now, perhaps.
+            bool isLost = defect.Kind == SnapshotDefectKind.MissingTree && Directory.Exists(Path.GetFullPath("../..", defect.Path));
             (List<string> names, List<TreeRecord> trees, bool isKept) = await _metadata.WriteAsync(
-                connection => RemoveDamaged(connection, name, defect, options.RemoveActive), cancellationToken).ConfigureAwait(false);
+                connection => RemoveDamaged(connection, name, defect, isLost, options.RemoveActive), cancellationToken).ConfigureAwait(false);
             removed.AddRange(names);
             trees.ForEach(TrashForgotten);
             if (isKept)
@@ -64,7 +67,7 @@ public abstract partial class LocalSnapshotter
     /// <summary>Forgets a damaged snapshot and what is based on it, those on top first.</summary>
     /// <returns>What was forgotten, the trees that are garbage now, and whether the damaged one had to stay.</returns>
     private (List<string> Names, List<TreeRecord> Garbage, bool IsKept) RemoveDamaged(
-        MetadataConnection connection, string name, SnapshotDefect defect, bool removeActive)
+        MetadataConnection connection, string name, SnapshotDefect defect, bool isLost, bool removeActive)
     {
         var names = new List<string>();
         var garbage = new List<TreeRecord>();
@@ -80,7 +83,7 @@ public abstract partial class LocalSnapshotter
         for (int i = affected.Count - 1; i >= 0; i--)
         {
             SnapshotRecord record = affected[i];
-            bool isWork = record.Kind == SnapshotKind.Active && !(record == damaged && defect.Kind == SnapshotDefectKind.MissingTree);
+            bool isWork = record.Kind == SnapshotKind.Active && !(record == damaged && isLost);
             if (kept.Contains(record.Info.Name) || (isWork && !removeActive))
             {
                 if (record.Info.Parent is { } parent)

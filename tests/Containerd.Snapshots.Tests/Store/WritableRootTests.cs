@@ -149,6 +149,33 @@ public class WritableRootTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_repair_keeps_the_work_on_a_disk_that_is_not_mounted_now()
+    {
+        await using (var before = Open())
+            await before.PrepareAsync("work");
+        string away = Directory.CreateDirectory(Path.Join(DirectoryPath, "away")).FullName;
+        Mounter.Mount([Mount.Bind(_fast)], away);
+        Mounter.Unmount(_fast);
+        await using (var without = new OverlaySnapshotter(Plain(Root)))
+        {
+            SnapshotRepairResult result = await without.RepairAsync();
+            Assert.That(result.Removed, Is.Empty);
+            Assert.That(result.Remaining.Select(defect => (defect.Kind, defect.Snapshot)), Is.EqualTo(new[] { (SnapshotDefectKind.MissingTree, "work") }));
+        }
+        Mounter.Mount([Mount.Bind(away)], _fast);
+        await using (var with = new OverlaySnapshotter(Plain(Root)))
+        {
+            await with.CleanupAsync();
+            Assert.That(Directory.Exists(UpperOf(await with.MountsAsync("work"))));
+            Assert.That(await with.VerifyAsync(), Is.Empty);
+        }
+        Mounter.Unmount(_fast);
+        await using var giving = new OverlaySnapshotter(Plain(Root));
+        Assert.That((await giving.RepairAsync(new() { RemoveActive = true })).Removed, Is.EqualTo(new[] { "work" }));
+    }
+
+
+    [Test]
     public async Task Stores_share_one_and_keep_apart()
     {
         string other = Path.Join(DirectoryPath, "other");

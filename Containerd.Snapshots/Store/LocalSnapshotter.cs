@@ -101,7 +101,6 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
     {
         _cleaner?.Dispose();
         _metadata.Dispose();
-        _ids?.Dispose();
         _owner?.Dispose();
         _places.Dispose();
         _additional.ForEach(store => store.Dispose());

@@ -1,7 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Containerd.Snapshots;
 
 /// <summary>Gives out IDs for new trees, and knows which are being made.</summary>
-internal sealed class TreeIds(MetadataStore metadata, string owner) : IDisposable
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Whoever waits for a semaphore that is disposed waits for ever.")]
+internal sealed class TreeIds(MetadataStore metadata, string owner)
 {
     // One transaction reserves as many; what a process does not use of them is a gap in the numbers.
     private const int BlockSize = 64;
@@ -47,6 +50,4 @@ internal sealed class TreeIds(MetadataStore metadata, string owner) : IDisposabl
         lock (_inProgress)
             return [.. _inProgress];
     }
-
-    public void Dispose() => _gate.Dispose();
 }

@@ -99,6 +99,21 @@ public class BackgroundCleaningTests : StoreContentTest
         }
     }
 
+    [Test]
+    public async Task Closing_ends_every_call_that_waits_for_the_number_of_a_new_tree()
+    {
+        for (int i = 0; i < 30; i++)
+        {
+            var snapshotter = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Root, Durability = Durability.Relaxed });
+            Task[] preparing = [.. Enumerable.Range(0, 200).Select(number => Task.Run(() => snapshotter.PrepareAsync($"key {i} {number}")))];
+            await Task.WhenAny(preparing[i], Task.Delay(i % 6));
+            snapshotter.Dispose();
+            Exception? end = await Task.WhenAll(preparing).WaitAsync(TimeSpan.FromSeconds(20)).ContinueWith(task => task.Exception?.InnerException, TaskScheduler.Default);
+            Assert.That(end, Is.Null.Or.InstanceOf<ObjectDisposedException>());
+        }
+    }
+
+
     private bool TryCloseInTheMiddle(int count, out string trash)
     {
         using OverlaySnapshotter snapshotter = Open();

@@ -153,6 +153,9 @@ public abstract partial class LocalSnapshotter
             connection =>
             {
                 KnownParent? found = known is not null && SnapshotTable.TryAddChild(connection, known.Row) ? known : null;
+                // What is borrowed may have been given back and borrowed again since it was read, over another base.
+                if (found is { Trees: [{ IsForeign: true }, ..] })
+                    found = found with { Trees = SnapshotTable.Chain(connection, found.Row.Name) };
                 if (found is null)
                 {
                     if (known is not null && tree is not null)

@@ -159,6 +159,23 @@ public class AdditionalStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task What_was_given_back_and_borrowed_again_lies_on_the_base_of_then()
+    {
+        await using (var own = new OverlaySnapshotter(Plain(Root)))
+            await CommitAsync(own, "base", null, "own");
+        await using var first = Open(Other);
+        await using var second = Open(Other);
+        Assert.That(Shown(await first.PrepareAsync("work", "layer")), Is.EqualTo(new[] { "file", "own" }));
+        await first.RemoveAsync("work");
+        await first.RemoveAsync("base");
+        await second.PrepareAsync("keeps it borrowed", "layer");
+        IReadOnlyList<Mount> mounts = await first.PrepareAsync("work", "layer");
+        Assert.That(mounts, Is.EqualTo(await first.MountsAsync("work")));
+        Assert.That(Shown(mounts), Is.EqualTo(new[] { "base", "file" }));
+    }
+
+
+    [Test]
     public async Task Many_take_and_give_back_one_parent_at_once()
     {
         await using var first = Open(Other);

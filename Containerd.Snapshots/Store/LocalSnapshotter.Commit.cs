@@ -38,7 +38,7 @@ public abstract partial class LocalSnapshotter
         return await Task.Run(() => CommitTreeAsync(name, key, options, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Commits a tree that this object has prepared; null where that did not work, for whatever reason, which is found out by reading.</summary>
+    /// <summary>Commits a tree that this object has prepared; null where that did not work, for whatever reason, which is found out by reading, unless that would be waiting once more.</summary>
     private async Task<SnapshotInfo?> CommitPreparedAsync(string name, string key, SnapshotCommitOptions options, Prepared prepared, CancellationToken cancellationToken)
     {
         try
@@ -60,7 +60,7 @@ public abstract partial class LocalSnapshotter
             Close(prepared.Tree.Id);
             return info;
         }
-        catch (ContainerdException)
+        catch (ContainerdException e) when (e.Kind != ErrorKind.Unavailable)
         {
             return null;
         }

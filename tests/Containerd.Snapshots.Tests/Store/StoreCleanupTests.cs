@@ -160,4 +160,21 @@ public class StoreCleanupTests : StoreTest
         hog.Rollback();
         await snapshotter.PrepareAsync("two");
     }
+
+
+    [Test]
+    public async Task A_commit_waits_for_a_writer_that_never_ends_once()
+    {
+        var logger = new ListLogger();
+        await using var snapshotter = new OverlaySnapshotter(
+            new OverlaySnapshotterOptions { Root = Root, BusyTimeout = TimeSpan.FromMilliseconds(1100), CleansInBackground = false }, logger);
+        await snapshotter.PrepareAsync("one");
+        using MetadataConnection hog = MetadataConnection.Open(Path.Join(Root, "metadata.db"), 0, Durability.Relaxed);
+        Assert.That(hog.TryBeginWrite());
+        ContainerdException failure = await FailureOf(() => snapshotter.CommitAsync("layer", "one"));
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.Unavailable));
+        Assert.That(logger.Entries.Count(entry => entry.Id == 3011), Is.EqualTo(1));
+        hog.Rollback();
+        await snapshotter.CommitAsync("layer", "one");
+    }
 }

@@ -37,10 +37,14 @@ internal sealed class FittedTree(string files)
 
     public Node Root { get; } = new([]);
 
-    /// <summary>Gives the directories back what they had. One that is gone meanwhile is left out.</summary>
+    /// <summary>Gives the directories back what they had. One that is gone meanwhile is left out, and so is all of a tree that was removed.</summary>
     public void Restore()
     {
-        SafeFileHandle root = Sys.TryOpen(null, files, Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening the tree", files, errno);
+        SafeFileHandle? root = Sys.TryOpen(null, files, Sys.ReadDirectoryOnly, out int errno);
+        if (errno == ENOENT)
+            return;
+        if (root is null)
+            throw Failure("Opening the tree", files, errno);
         var open = new Stack<(Node Node, SafeFileHandle Directory, int Next)>();
         open.Push((Root, root, 0));
         try

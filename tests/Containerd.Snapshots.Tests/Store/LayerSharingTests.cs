@@ -247,6 +247,25 @@ public class LayerSharingTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_snapshot_that_is_removed_while_it_is_fitted_is_not_found_and_has_nothing_to_undo()
+    {
+        var logger = new ListLogger();
+        await using var snapshotter = new OverlaySnapshotter(Plain(Root), logger);
+        await CommitAsync(snapshotter, "base", null, "base");
+        await snapshotter.PrepareAsync("key", options: Layer);
+        snapshotter.Reached = step =>
+        {
+            if (step == StoreStep.TreeRebased)
+                snapshotter.RemoveAsync("key").GetAwaiter().GetResult();
+        };
+        Assert.That((await FailureOf(() => snapshotter.CommitAsync("layer", "key", new() { Parent = "base" }))).Kind, Is.EqualTo(ErrorKind.NotFound));
+        Assert.That(logger.Entries.Select(entry => entry.Id), Has.None.EqualTo(3012));
+        await snapshotter.CleanupAsync();
+        Assert.That(Entries("layers"), Has.Length.EqualTo(1));
+    }
+
+
+    [Test]
     public async Task A_parent_that_has_another_beneath_now_is_noticed_though_the_clock_stands_still()
     {
         await using var snapshotter = new OverlaySnapshotter(Plain(Root), timeProvider: new StandingClock());

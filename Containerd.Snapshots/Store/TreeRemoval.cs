@@ -8,11 +8,14 @@ namespace Containerd.Snapshots;
 /// <summary>Deletes a tree that containers and images have filled: nothing outside it is ever reached.</summary>
 /// <remarks>
 /// Every directory is opened from its parent's handle, no link followed, no mount entered (the kernel refuses both), so that neither a link nor a mount that
-/// was forgotten in the tree leads the deletion elsewhere. Depth costs no handles: what lies deep is moved up first.
+/// was forgotten in the tree leads the deletion elsewhere. Depth costs no handles: what lies deep is moved up first. Any number of processes may delete the same tree at once.
 /// </remarks>
 internal static class TreeRemoval
 {
     private const int MaxOpenDirectories = 64;
+
+    // Of directories that were not empty any more when they were to go.
+    private const int MaxRefilled = 1000;
     private const ulong Confined = Sys.RESOLVE_BENEATH | Sys.RESOLVE_NO_SYMLINKS | Sys.RESOLVE_NO_XDEV;
 
     /// <summary>Deletes the entry of a directory, with everything beneath it. One that is missing is no error.</summary>
@@ -30,24 +33,29 @@ internal static class TreeRemoval
         SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null)
     {
         using SafeFileHandle? top = Open(parent, terminatedName, subject);
-        if (top is not null)
+        if (top is null)
         {
-            var removal = new Removal(top, subject, entered, cancellationToken);
+            TryDelete(parent, terminatedName, isDirectory: false, subject);
+            return;
+        }
+        var removal = new Removal(top, subject, entered, cancellationToken);
+        do
+        {
             while (removal.EmptyTop())
             {
             }
         }
-        TryDelete(parent, terminatedName, top is not null, subject);
+        while (!removal.TryDeleteEmptied(parent, terminatedName));
     }
 
-    /// <summary>Deletes a file or an empty directory; one that is missing is no error. False where it is a directory, and was taken for a file.</summary>
+    /// <summary>Deletes a file or an empty directory; one that is missing is no error. False where it is a directory, and was taken for a file or for empty.</summary>
     private static bool TryDelete(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isDirectory, string subject)
     {
         int errno = Sys.Unlink(parent, terminatedName, isDirectory);
         // A privileged container, too, can protect files against everybody, and nobody would ever be rid of them.
         if (errno == EPERM && Unprotect(parent, terminatedName))
             errno = Sys.Unlink(parent, terminatedName, isDirectory);
-        if (errno == EISDIR)
+        if (errno == EISDIR || (isDirectory && errno is ENOTEMPTY or EEXIST))
             return false;
         Check(errno, terminatedName, subject);
         return true;
@@ -99,20 +107,29 @@ internal static class TreeRemoval
     {
         private readonly Stack<Level> _levels = [];
         private int _moved;
+        private int _refilled;
 
         private sealed record Level(SafeFileHandle Directory, byte[] Name, Queue<byte[]> Children);
 
-        /// <summary>Deletes what the top directory has; true where more was moved into it meanwhile.</summary>
+        /// <summary>Deletes what the top directory has; true where something was moved meanwhile, and is there still.</summary>
         public bool EmptyTop()
         {
-            int movedBefore = _moved;
+            int movedBefore = _moved, refilledBefore = _refilled;
             Check(Sys.Rewind(top), ".\0"u8, subject);
             foreach (byte[] child in Clear(top))
             {
                 if (Enter(top, child))
                     Descend();
             }
-            return _moved != movedBefore;
+            return _moved != movedBefore || _refilled != refilledBefore;
+        }
+
+        /// <summary>Deletes a directory that was emptied; false where another that deletes the tree too has moved something there since.</summary>
+        public bool TryDeleteEmptied(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName)
+        {
+            if (TryDelete(parent, terminatedName, isDirectory: true, subject))
+                return true;
+            return ++_refilled <= MaxRefilled ? false : throw Refusal(ENOTEMPTY, terminatedName, subject);
         }
 
         private void Descend()
@@ -129,7 +146,7 @@ internal static class TreeRemoval
                     }
                     _levels.Pop();
                     level.Directory.Dispose();
-                    TryDelete(_levels.TryPeek(out Level? above) ? above.Directory : top, level.Name, isDirectory: true, subject);
+                    TryDeleteEmptied(_levels.TryPeek(out Level? above) ? above.Directory : top, level.Name);
                 }
             }
             finally

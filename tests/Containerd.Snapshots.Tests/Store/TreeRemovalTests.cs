@@ -118,6 +118,19 @@ public class TreeRemovalTests : StoreContentTest
         Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
     }
 
+    [Test]
+    public async Task Several_delete_one_deep_tree_at_once()
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            for (int chain = 0; chain < 6; chain++)
+                Directory.CreateDirectory(Path.Join(DirectoryPath, "tree", $"{chain}", string.Concat(Enumerable.Repeat("d/", 400))));
+            await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Task.Run(() => Remove("tree"))));
+            Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+        }
+    }
+
+
     private void Remove(string name, CancellationToken cancellationToken = default)
     {
         using SafeFileHandle parent = Interop.Sys.TryOpen(null, DirectoryPath, Interop.Sys.ReadDirectoryOnly, out _)!;

@@ -45,9 +45,12 @@ public abstract partial class LocalSnapshotter
         return Inline(
             () =>
             {
+                // What another process gives the name of such a view is not the one that this object has under it.
+                if (_isReadOnly && _views.TryGetValue(key, out MemoryView? view))
+                    return view.Info;
                 (SnapshotInfo? own, long? borrowed) = _metadata.Read(connection => SnapshotTable.FindInfo(connection, key));
                 return borrowed is { } identity ? InfoOfLent(own!, identity)
-                    : own ?? FindAdditional(key)?.Info ?? (_views.TryGetValue(key, out MemoryView? view) ? view.Info : null);
+                    : own ?? FindAdditional(key)?.Info;
             },
             cancellationToken);
     }
@@ -118,6 +121,8 @@ public abstract partial class LocalSnapshotter
             foreach (SnapshotRecord record in batch)
             {
                 last = record.Info.Name;
+                if (_isReadOnly && _views.ContainsKey(last))
+                    continue;
                 if (_additional.Count > 0)
                     listed.Add(last);
                 SnapshotInfo info = record.IsBorrowed ? InfoOfLent(record.Info, record.Identity) : record.Info;
@@ -127,7 +132,7 @@ public abstract partial class LocalSnapshotter
         }
         while (batch.Count == ListBatch);
 
-        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Concat(ListAdditional(filter, listed)))
+        foreach (SnapshotInfo info in _views.Values.Select(view => view.Info).Where(info => listed.Add(info.Name)).Concat(ListAdditional(filter, listed)))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (filter is null || filter.Matches(info))

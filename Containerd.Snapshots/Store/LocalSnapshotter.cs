@@ -105,6 +105,7 @@ public abstract partial class LocalSnapshotter : ISnapshotter, IAsyncDisposable,
         _places.Dispose();
         _additional.ForEach(store => store.Dispose());
         _root.Dispose();
+        _views.Clear();
         GC.SuppressFinalize(this);
     }
 

@@ -124,6 +124,27 @@ public class ReadOnlyStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_view_in_memory_keeps_its_name_though_a_writer_gives_it_too()
+    {
+        await MakeStoreAsync(Root);
+        await using var writer = new OverlaySnapshotter(Plain(Root));
+        OverlaySnapshotter reader = OpenToRead();
+        IReadOnlyList<Mount> mounts = await reader.ViewAsync("view", "layer");
+        await writer.PrepareAsync("view", "base");
+        Assert.That(await NamesAsync(reader), Is.EqualTo(new[] { "active", "base", "layer", "view" }));
+        SnapshotInfo info = (await reader.FindAsync("view"))!;
+        Assert.That((info.Kind, info.Parent), Is.EqualTo((SnapshotKind.View, "layer")));
+        Assert.That(await reader.MountsAsync("view"), Is.EqualTo(mounts));
+        await reader.RemoveAsync("view");
+        Assert.That((await reader.FindAsync("view"))!.Kind, Is.EqualTo(SnapshotKind.Active));
+        await reader.ViewAsync("last", "layer");
+        reader.Dispose();
+        Assert.That(async () => await reader.FindAsync("last"), Throws.InstanceOf<ObjectDisposedException>());
+        Assert.That(async () => await reader.MountsAsync("last"), Throws.InstanceOf<ObjectDisposedException>());
+    }
+
+
+    [Test]
     public async Task Reading_a_closed_store_makes_and_changes_nothing()
     {
         await MakeStoreAsync(Root);

@@ -193,7 +193,12 @@ public abstract partial class LocalSnapshotter
                 try
                 {
                     tree.Place.EmptyTrash(tree.Id, _driver, cancellationToken);
-                    progress?.Report(new SnapshotProgress(SnapshotWork.Deleting, Interlocked.Increment(ref count), trees.Count));
+                    // One at a time, so that it never goes backwards.
+                    lock (trees)
+                    {
+                        count++;
+                        progress?.Report(new SnapshotProgress(SnapshotWork.Deleting, count, trees.Count));
+                    }
                 }
                 catch (ContainerdException e)
                 {

@@ -38,7 +38,9 @@ public abstract partial class LocalSnapshotter
                     foreach (SnapshotRecord user in users.Where(IsStillRecorded))
                         defects.Add(found with { Snapshot = user.Info.Name });
                 }
-                progress?.Report(new SnapshotProgress(SnapshotWork.Checking, Interlocked.Increment(ref done), trees.Count));
+                // One at a time, so that it never goes backwards.
+                lock (defects)
+                    progress?.Report(new SnapshotProgress(SnapshotWork.Checking, ++done, trees.Count));
             },
             cancellationToken);
         foreach ((string path, _) in ListForeign())

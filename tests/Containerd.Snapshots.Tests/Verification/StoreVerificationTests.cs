@@ -172,6 +172,41 @@ public class StoreVerificationTests : StoreContentTest
     }
 
     [Test]
+    public async Task Progress_never_goes_backwards()
+    {
+        await using var snapshotter = await MakeAsync();
+        for (int i = 0; i < 20; i++)
+            await CommitAsync(snapshotter, $"more-{i}", "layer", "more");
+        await AssertAsync(snapshotter.VerifyAsync);
+        for (int i = 0; i < 20; i++)
+            await snapshotter.RemoveAsync($"more-{i}");
+        await AssertAsync((progress, cancellationToken) => snapshotter.CleanupAsync(progress, cancellationToken));
+
+        static async Task AssertAsync(Func<IProgress<SnapshotProgress>, CancellationToken, Task> work)
+        {
+            var told = new System.Collections.Concurrent.ConcurrentQueue<long>();
+            using var second = new ManualResetEventSlim();
+            await work(
+                new Callback(value =>
+                {
+                    // The first is held up for as long as another may overtake it.
+                    if (value.Done == 1)
+                        second.Wait(TimeSpan.FromMilliseconds(200));
+                    told.Enqueue(value.Done);
+                    second.Set();
+                }),
+                CancellationToken.None);
+            Assert.That(told, Is.Ordered);
+        }
+    }
+
+    private sealed class Callback(Action<SnapshotProgress> told) : IProgress<SnapshotProgress>
+    {
+        public void Report(SnapshotProgress value) => told(value);
+    }
+
+
+    [Test]
     public async Task A_store_closed_meanwhile_says_so()
     {
         await using var snapshotter = await MakeAsync();

@@ -29,8 +29,17 @@ public static class StoreRecovery
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         string snapshotter = StoreFormat.SnapshotterOf(full)
             ?? throw new ContainerdException(ErrorKind.NotFound, $"There is no store in '{Excerpt.Of(full)}': its file '{RootFormat.FileName}' is missing or damaged.") { Subject = full };
-        using StoreRoot opened = StoreRoot.OpenForRecovery(full, snapshotter, timeProvider ?? TimeProvider.System, store => saved = Recover(store, setAside));
-        return saved;
+        try
+        {
+            using StoreRoot opened = StoreRoot.OpenForRecovery(full, snapshotter, timeProvider ?? TimeProvider.System, store => saved = Recover(store, setAside));
+            return saved;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The BCL keeps the errno of an I/O error in HResult.
+            ErrorKind kind = e is UnauthorizedAccessException ? ErrorKind.PermissionDenied : Interop.KindOf(e.HResult);
+            throw new ContainerdException(kind, $"Recovering the metadata of '{Excerpt.Of(full)}': {e.Message}.", e) { Subject = full };
+        }
     }
 
     private static List<string> Recover(StoreRoot root, Action? setAside)

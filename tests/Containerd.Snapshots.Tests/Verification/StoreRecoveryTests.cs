@@ -134,6 +134,32 @@ public class StoreRecoveryTests : StoreContentTest
         Assert.That(Directory.Exists(lost), Is.False);
     }
 
+    [TestCase(20)]
+    [TestCase(60)]
+    [TestCase(120)]
+    [TestCase(200)]
+    [TestCase(400)]
+    public async Task A_full_disk_is_resource_exhausted_wherever_it_fills_up_and_loses_nothing(int kilobytesLeft)
+    {
+        string disk = MountTmpfs("disk", "32m"), root = Path.Join(disk, "root"), fill = Path.Join(disk, "fill");
+        await using (var snapshotter = new OverlaySnapshotter(Plain(root)))
+        {
+            await CommitAsync(snapshotter, "base", null, "base");
+            for (int i = 0; i < 600; i++)
+                await snapshotter.ViewAsync($"view-{i}", "base", new() { Labels = new Dictionary<string, string> { ["a"] = new string('x', 500) } });
+        }
+        StoreVerificationTests.DamageMiddle(Path.Join(root, "metadata.db"));
+        Fill(fill);
+        using (FileStream file = File.OpenWrite(fill))
+            file.SetLength(file.Length - kilobytesLeft * 1024);
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => StoreRecovery.RecoverMetadata(root))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
+        Assert.That(failure.Message, Does.Contain(root));
+        File.Delete(fill);
+        Assert.That(StoreRecovery.RecoverMetadata(root), Does.Contain("base").And.Count.GreaterThan(300));
+    }
+
+
     [Test]
     public async Task A_store_in_use_is_not_recovered()
     {

@@ -51,8 +51,9 @@ internal sealed partial class MetadataStore : IDisposable
     public static MetadataStore Open(string file, bool isNew, Durability durability, TimeSpan busyTimeout, TimeProvider timeProvider, ILogger logger)
     {
         // While it is opened nobody can be kept waiting asynchronously; a writer is done in a moment.
-        using (MetadataConnection first = MetadataConnection.Open(file, ReaderBusyMilliseconds, durability))
-            MetadataSchema.Migrate(first, isNew);
+        using MetadataConnection first = MetadataConnection.Open(file, ReaderBusyMilliseconds, durability);
+        MetadataSchema.Migrate(first, isNew);
+        // While the first is open: whoever closes the database last has it to itself for that, and this one does not wait.
         MetadataConnection writer = MetadataConnection.Open(file, 0, durability);
         return new MetadataStore(
             file, writer, () => MetadataConnection.Open(file, ReaderBusyMilliseconds, Durability.Relaxed), busyTimeout, timeProvider, logger);

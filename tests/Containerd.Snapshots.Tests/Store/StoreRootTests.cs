@@ -160,4 +160,22 @@ public class StoreRootTests : StoreTest
 
     [Test]
     public void No_root_is_the_callers_mistake() => Assert.That(() => new OverlaySnapshotter(""), Throws.InstanceOf<ArgumentException>());
+
+
+    [Test]
+    public async Task A_database_is_opened_while_another_closes_it()
+    {
+        string file = Path.Join(DirectoryPath, "metadata.db");
+        Open().Dispose();
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(async () =>
+        {
+            for (int i = 0; i < 500; i++)
+            {
+                using MetadataStore store = Open();
+                await store.WriteAsync(connection => ReservationTable.Reserve(connection, 1, "owner", 0), CancellationToken.None);
+            }
+        })));
+
+        MetadataStore Open() => MetadataStore.Open(file, true, Durability.Relaxed, TimeSpan.FromSeconds(30), TimeProvider.System, new ListLogger());
+    }
 }

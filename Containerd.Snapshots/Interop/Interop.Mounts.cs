@@ -22,6 +22,7 @@ internal static partial class Interop
         internal const ulong MS_NOATIME = 1024;
         internal const ulong MS_NODIRATIME = 2048;
         internal const ulong MS_BIND = 4096;
+        internal const ulong MS_MOVE = 8192;
         internal const ulong MS_REC = 16384;
         internal const ulong MS_UNBINDABLE = 1 << 17;
         internal const ulong MS_PRIVATE = 1 << 18;

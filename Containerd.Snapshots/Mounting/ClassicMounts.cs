@@ -10,25 +10,18 @@ internal sealed class ClassicMounts(MountSettings settings)
     // copy_mount_options takes a page, the terminator included; 4 KiB is the smallest page of the architectures .NET runs on.
     private const int MaxDataBytes = 4095;
 
-    /// <summary>Mounts at a place.</summary>
-    public void MountAt(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached)
-    {
-        if (request.FuseHelper is null)
-            Make(request, place);
-        else
-            RunHelper(request, place, reopen);
-        if (request.IsRemount)
-            return;
+    // A rename has to fall between two system calls to matter, each time anew.
+    private const int MaxRaces = 20;
 
-        SafeFileHandle mount = reopen();
-        if (MountTable.IdOf(mount) == MountTable.IdOf(place))
+    /// <summary>Mounts at a place.</summary>
+    public void MountAt(MountRequest request, SafeFileHandle place, List<SafeFileHandle> attached)
+    {
+        if (request.IsRemount)
         {
-            mount.Dispose();
-            throw new ContainerdException(
-                ErrorKind.NotSupported,
-                $"Mounting {MountFailure.Describe(request.Mount)}: the target does not lead to what was mounted there, or nothing was; what was mounted stays.")
-            { Subject = request.Mount.Source };
+            Make(request, place);
+            return;
         }
+        SafeFileHandle mount = request.FuseHelper is null ? MakeAndOpen(request, place) : StagedMount.MakeAt(request, settings, place);
         attached.Add(mount);
         Restrict(request, mount);
         if (request.IdMap is not null && request.Overlay is null)
@@ -41,20 +34,45 @@ internal sealed class ClassicMounts(MountSettings settings)
         }
     }
 
-    // What the helper mounts before it fails, or is killed because it takes too long, must not stay.
-    private static void RunHelper(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen)
+    // mount(2) takes the very directory, but returns no handle. Only a path leads into the mount, which whoever may rename on the way can lead into another: so it
+    // has to be one that was not there before, on that directory.
+    private SafeFileHandle MakeAndOpen(MountRequest request, SafeFileHandle place)
     {
-        try
+        HashSet<int> before = [.. MountTable.Read().Entries.Select(entry => entry.Id)];
+        Make(request, place);
+        for (int attempt = 0; attempt < MaxRaces; attempt++)
         {
-            request.FuseHelper!.Mount(request, new FileInfo(Sys.PathOf(place)).LinkTarget!);
+            string path = new FileInfo(Sys.PathOf(place)).LinkTarget!;
+            SafeFileHandle? mount = Sys.TryOpen(null, path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
+            if (mount is not null && IsNewOn(place, before, MountTable.IdOf(mount)))
+                return mount;
+            mount?.Dispose();
         }
-        catch (ContainerdException failure)
+        // The kernel takes the topmost mount of a directory that a handle leads to.
+        bool isThere = MountTable.Read().Entries.Any(entry => IsNewOn(place, before, entry.Id));
+        int errno = isThere ? Sys.Unmount(Sys.PathOf(place), Sys.MNT_DETACH) : 0;
+        throw new ContainerdException(
+            ErrorKind.Unavailable,
+            $"Mounting {MountFailure.Describe(request.Mount)}: the target does not lead to what was mounted there; it may be being renamed."
+            + (errno == 0 ? " It was taken back." : $" Taking it back failed too: {Describe(errno)}; it is still mounted."))
+        { Subject = request.Mount.Source };
+    }
+
+    // On the place itself, or on what others have stacked on it meanwhile.
+    private static bool IsNewOn(SafeFileHandle place, HashSet<int> before, int id)
+    {
+        if (before.Contains(id))
+            return false;
+        int beneath = MountTable.IdOf(place);
+        ILookup<int, MountTableEntry> entries = MountTable.Read().Entries.ToLookup(entry => entry.Id);
+        string? path = entries[id].Select(entry => entry.Path).FirstOrDefault();
+        while (entries[id].FirstOrDefault() is { Path: { } there } entry && there == path)
         {
-            using SafeFileHandle now = reopen();
-            if (MountTable.IdOf(now) != MountTable.IdOf(place))
-                MountPlace.Rollback([now], failure);
-            throw;
+            if (entry.ParentId == beneath)
+                return true;
+            id = entry.ParentId;
         }
+        return false;
     }
 
     private void Make(MountRequest request, SafeFileHandle place)
@@ -148,16 +166,29 @@ internal sealed class ClassicMounts(MountSettings settings)
             : throw MountFailure.TooLong(mount, $"its options have {bytes} bytes, mount(2) takes {MaxDataBytes}; the new mount API (Linux 6.7) takes 500 layers");
     }
 
-    private static void Restrict(MountRequest request, SafeFileHandle mount)
+    private void Restrict(MountRequest request, SafeFileHandle mount)
     {
         if (!request.IsBind || request.MountFlags == 0)
             return;
+        if (request.IsRecursiveBind && !settings.Limits.RestrictsOneByOne)
+        {
+            int errno = DescriptorMounts.Restrict(request, mount);
+            if (errno == 0)
+                return;
+            if (errno is not (ENOSYS or EPERM)) // before Linux 5.12, or in a sandbox
+                throw MountFailure.Of(request.Mount, "restricting the bind (mount_setattr)", errno);
+        }
         RestrictOne(request, mount);
         if (!request.IsRecursiveBind)
             return;
         foreach (MountTableEntry child in MountTable.Read().DescendantsOf(MountTable.IdOf(mount)))
         {
-            using SafeFileHandle place = MountPlace.OpenTarget(child.Path);
+            using SafeFileHandle? place = Sys.TryOpen(null, child.Path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
+            if (place is null || MountTable.IdOf(place) != child.Id)
+                throw new ContainerdException(
+                    ErrorKind.NotSupported,
+                    $"Mounting {MountFailure.Describe(request.Mount)}: restricting the bind: what is mounted at '{Excerpt.Of(child.Path)}' in it cannot be reached, as another mount covers it or a rename was faster. Linux 5.12 has a call for all mounts at once.")
+                { Subject = request.Mount.Source };
             RestrictOne(request, place);
         }
     }

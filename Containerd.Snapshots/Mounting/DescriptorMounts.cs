@@ -10,13 +10,8 @@ internal sealed class DescriptorMounts(MountSettings settings)
     public static bool IsSupported { get; } = Probe();
 
     /// <summary>Mounts at a place.</summary>
-    public void MountAt(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached)
+    public void MountAt(MountRequest request, SafeFileHandle place, List<SafeFileHandle> attached)
     {
-        if (request.FuseHelper is not null)
-        {
-            new ClassicMounts(settings).MountAt(request, place, reopen, attached);
-            return;
-        }
         SafeFileHandle mount = Make(request);
         MountAttachment.Move(request, mount, place, attached);
         SetPropagation(request, mount);
@@ -36,6 +31,7 @@ internal sealed class DescriptorMounts(MountSettings settings)
             foreach (MountRequest request in requests.Skip(1))
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
+                bool isRoot = MountPlace.IsRoot(root, place, request);
                 using SafeFileHandle mount = Make(request);
                 int errno = Sys.AttachMount(mount, place);
                 if (errno == EINVAL)
@@ -44,7 +40,7 @@ internal sealed class DescriptorMounts(MountSettings settings)
                     throw MountFailure.Of(request.Mount, "attaching it (move_mount)", errno);
                 SetPropagation(request, mount);
                 // What lies above the first mount, at the root too, is kept by its handle.
-                if (request.IsRoot)
+                if (isRoot)
                 {
                     if (root != tree)
                         root.Dispose();
@@ -66,11 +62,10 @@ internal sealed class DescriptorMounts(MountSettings settings)
 
     private SafeFileHandle Make(MountRequest request)
     {
-        if (request.FuseHelper is not null)
-            return StagedMount.Make(request, settings);
         using SafeFileHandle? userNamespace = request.IdMap is null || request.Overlay is not null ? null : IdMapNamespace.Open(request.Mount, request.IdMap);
         SafeFileHandle mount = request switch
         {
+            { FuseHelper: not null } => StagedMount.Make(request, settings),
             { IsBind: true } => MakeBind(request),
             { Overlay: not null } => MakeOverlay(request),
             _ => MakeFileSystem(request),
@@ -98,22 +93,23 @@ internal sealed class DescriptorMounts(MountSettings settings)
             ?? throw MountFailure.Of(mount, "binding the source (open_tree)", errno);
         try
         {
-            // Attributes are only ever added: what the source forbids, its binding forbids. Of a recursive bind they hold for every mount in it.
-            ulong attributes = AttributesOf(request.MountFlags);
-            bool setsTime = (request.MountFlags & (Sys.MS_NOATIME | Sys.MS_STRICTATIME | Sys.MS_RELATIME)) != 0;
-            if (attributes != 0 || setsTime)
-            {
-                errno = Sys.SetMountAttributes(clone, attributes, setsTime ? Sys.MOUNT_ATTR__ATIME : 0, 0, request.IsRecursiveBind);
-                if (errno != 0)
-                    throw MountFailure.Of(mount, "setting its attributes (mount_setattr)", errno);
-            }
-            return clone;
+            errno = Restrict(request, clone);
+            return errno == 0 ? clone : throw MountFailure.Of(mount, "setting its attributes (mount_setattr)", errno);
         }
         catch
         {
             clone.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Gives a bind the attributes it was asked to have; of a recursive one they hold for every mount in it.</summary>
+    public static int Restrict(MountRequest request, SafeFileHandle bind)
+    {
+        // They are only ever added: what the source forbids, its binding forbids.
+        ulong attributes = AttributesOf(request.MountFlags);
+        bool setsTime = (request.MountFlags & (Sys.MS_NOATIME | Sys.MS_STRICTATIME | Sys.MS_RELATIME)) != 0;
+        return attributes == 0 && !setsTime ? 0 : Sys.SetMountAttributes(bind, attributes, setsTime ? Sys.MOUNT_ATTR__ATIME : 0, 0, request.IsRecursiveBind);
     }
 
     private SafeFileHandle MakeOverlay(MountRequest request) => OverlayDirectories.Use(request, settings, directories =>

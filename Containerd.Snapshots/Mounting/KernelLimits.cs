@@ -17,6 +17,9 @@ internal sealed record KernelLimits
     /// <summary>Nothing can be attached inside a detached tree: before Linux 6.15.</summary>
     public bool AttachesTrees { get; init; }
 
+    /// <summary>The mounts of a recursive bind are restricted one by one: before Linux 5.12.</summary>
+    public bool RestrictsOneByOne { get; init; }
+
     /// <summary>A loop device is set up in several calls: before Linux 5.8.</summary>
     public bool ConfiguresLoopsInSteps { get; init; }
 }

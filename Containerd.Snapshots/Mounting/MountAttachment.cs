@@ -7,7 +7,7 @@ namespace Containerd.Snapshots;
 internal static class MountAttachment
 {
     /// <summary>Makes one mount and has it attached at a place, and records it for the way back as soon as it is.</summary>
-    public delegate void Step(MountRequest request, SafeFileHandle place, Func<SafeFileHandle> reopen, List<SafeFileHandle> attached);
+    public delegate void Step(MountRequest request, SafeFileHandle place, List<SafeFileHandle> attached);
 
     public static void Attach(List<MountRequest> requests, string target, Step step)
     {
@@ -19,8 +19,9 @@ internal static class MountAttachment
             {
                 using SafeFileHandle place = MountPlace.Open(root, request);
                 int before = attached.Count;
-                step(request, place, () => request.IsRoot ? MountPlace.OpenTarget(target) : MountPlace.Open(root, request), attached);
-                if (request.IsRoot && attached.Count > before)
+                bool isRoot = MountPlace.IsRoot(root, place, request);
+                step(request, place, attached);
+                if (isRoot && attached.Count > before)
                 {
                     root.Dispose();
                     root = MountPlace.Duplicate(attached[^1]);

@@ -18,6 +18,12 @@ internal static class MountPlace
             ?? throw MountFailure.MissingDirectory(request.Mount, "the target inside the tree", request.Mount.Target, errno);
     }
 
+    /// <summary>Whether the place of a mount is the root of the tree, by whatever target: what follows is mounted in this one then.</summary>
+    public static bool IsRoot(SafeFileHandle root, SafeFileHandle place, MountRequest request) => request.IsRoot || (
+        MountTable.IdOf(root) == MountTable.IdOf(place)
+        && Sys.Status(root, "", out EntryStatus one) == 0 && Sys.Status(place, "", out EntryStatus other) == 0
+        && (one.Device, one.Inode) == (other.Device, other.Inode));
+
     public static SafeFileHandle OpenDirectory(Mount mount, string option, string path) =>
         Sys.TryOpen(null, path, Sys.PathOnly | Tmds.Linux.LibC.O_DIRECTORY, out int errno)
             ?? throw MountFailure.MissingDirectory(mount, option, path, errno);

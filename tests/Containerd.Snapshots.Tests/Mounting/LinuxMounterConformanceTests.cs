@@ -20,7 +20,7 @@ public class LinuxMounterConformanceTests(MountApi api, bool olderKernel) : Moun
     })
     {
         Limits = olderKernel
-            ? new() { NewestOverlayForm = OverlayForm.OneValue, AttachesLayers = true, AttachesTrees = true, ConfiguresLoopsInSteps = true }
+            ? new() { NewestOverlayForm = OverlayForm.OneValue, AttachesLayers = true, AttachesTrees = true, RestrictsOneByOne = true, ConfiguresLoopsInSteps = true }
             : KernelLimits.None,
     };
 }

@@ -258,6 +258,92 @@ public class LinuxMounterTests
         Assert.That(Directory.GetFiles("/proc/self/fd"), Has.Length.LessThanOrEqualTo(before + 2));
     }
 
+    [Test]
+    public void Mount2_acts_on_the_mount_it_made_wherever_its_place_is_moved()
+    {
+        // As a container may whose root the mounts go into: of it, and of nobody else's, the restrictions have to be.
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName, moved = Path.Join(_directory, "moved");
+        string source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName;
+        using SafeFileHandle place = MountPlace.OpenTarget(target);
+        Directory.Move(target, moved);
+        Directory.CreateDirectory(target);
+        new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], target);
+        var attached = new List<SafeFileHandle>();
+        new ClassicMounts(new MountSettings(KernelLimits.None, new TemporaryMounts(null, null)))
+            .MountAt(MountRequest.ParseAll([Mount.Bind(source, readOnly: true)])[0], place, attached);
+        attached.ForEach(mount => mount.Dispose());
+        Assert.That(() => File.WriteAllText(Path.Join(moved, "file"), ""), Throws.InstanceOf<IOException>());
+        Assert.That(() => File.WriteAllText(Path.Join(target, "file"), ""), Throws.Nothing);
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void A_directory_that_is_named_by_its_handle_is_mounted_on(MountApi api)
+    {
+        string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName, source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName;
+        using SafeFileHandle place = MountPlace.OpenTarget(target);
+        new LinuxMounter(new() { Api = api }).Mount([Mount.Bind(source, readOnly: true)], Interop.Sys.PathOf(place));
+        Assert.That(() => File.WriteAllText(Path.Join(target, "file"), ""), Throws.InstanceOf<IOException>());
+        Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void A_recursive_bind_is_read_only_also_where_mounts_cover_each_other(MountApi api)
+    {
+        string inner = Directory.CreateDirectory(Path.Join(_directory, "source/inner")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        var mounter = new LinuxMounter(new() { Api = api });
+        for (int i = 0; i < 2; i++)
+            mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], inner);
+        mounter.Mount([Mount.Bind(Path.Join(_directory, "source"), readOnly: true)], target);
+        string shown = Path.Join(target, "inner");
+        Assert.That(() => File.WriteAllText(Path.Join(shown, "file"), ""), Throws.InstanceOf<IOException>());
+        Assert.That(Interop.Sys.Unmount(shown, 0), Is.Zero);
+        Assert.That(MountTable.Read().At(shown), Has.Count.EqualTo(1));
+        Assert.That(() => File.WriteAllText(Path.Join(shown, "file"), ""), Throws.InstanceOf<IOException>());
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void A_target_that_leads_to_the_root_of_the_tree_is_its_root(MountApi api)
+    {
+        string root = Directory.CreateDirectory(Path.Join(_directory, "root")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        Directory.CreateDirectory(Path.Join(root, "mnt"));
+        var mounter = new LinuxMounter(new() { Api = api });
+        var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs" };
+        mounter.Mount([tmpfs, Mount.Bind(root) with { Target = "./" }, tmpfs with { Target = "mnt" }], target);
+        Assert.That(MountTable.Read().At(target).Select(entry => entry.Path), Is.EqualTo(new[] { Path.Join(target, "mnt"), target, target }));
+    }
+
+    [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("fusermount3"), RequiresFileSystem("fuse")]
+    public void A_helper_is_not_told_the_target_which_others_may_lead_elsewhere()
+    {
+        foreach (MountApi api in Enum.GetValues<MountApi>())
+        {
+            string target = Directory.CreateDirectory(Path.Join(_directory, $"target-{api}")).FullName;
+            var mounter = new LinuxMounter(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") });
+            mounter.Mount([NewOverlay(1, $"x{api}").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
+            Assert.That(File.Exists(Path.Join(target, "file-0")));
+            Assert.That(MountTable.Read().At(target).Single().Type, Does.StartWith("fuse"));
+            string[] commands = [.. Directory.GetDirectories("/proc").Select(process => Path.Join(process, "cmdline")).Where(File.Exists).Select(TextOf)];
+            Assert.That(commands, Has.Some.Contains($"x{api}-upper"));
+            Assert.That(commands, Has.None.Contains(target + "\0"));
+            mounter.Unmount(target);
+        }
+
+        static string TextOf(string path)
+        {
+            try
+            {
+                return File.ReadAllText(path);
+            }
+            catch (IOException)
+            {
+                return ""; // it has ended
+            }
+        }
+    }
+
     private OverlayMount NewOverlay(int layers, string padding)
     {
         var lower = ImmutableArray.CreateBuilder<string>();

@@ -13,50 +13,49 @@ internal static class Unmounting
 
     public static void Unmount(string target, UnmountOptions options, TimeSpan busyTimeout, TimeProvider timeProvider)
     {
-        string path = RealPath(target);
-        // Asked to unmount that, the kernel makes the file system read-only for everybody, and says that it has done it.
-        if (path == "/")
-            throw new ContainerdException(ErrorKind.InvalidArgument, $"Unmounting '{Excerpt.Of(target)}': it is the root directory of this process; nothing was done.") { Subject = target };
-        int flags = Sys.UMOUNT_NOFOLLOW | (options.HasFlag(UnmountOptions.Lazy) ? Sys.MNT_DETACH : 0);
+        using UnmountPlace? place = UnmountPlace.Find(target);
+        if (place is null)
+            return;
+        int flags = options.HasFlag(UnmountOptions.Lazy) ? Sys.MNT_DETACH : 0;
         var attempts = new Attempts(busyTimeout, timeProvider);
         if (options.HasFlag(UnmountOptions.Recursive))
-            UnmountBeneath(path, flags, attempts);
-        for (int round = 0; round < MaxRounds && UnmountOnce(path, flags, attempts); round++)
+            UnmountBeneath(place, flags, attempts);
+        for (int round = 0; round < MaxRounds && UnmountOnce(place, null, flags, attempts); round++)
         {
         }
     }
 
     // From the leaves on. A mount that another one covers is not found by its path until that is gone; one that comes or goes meanwhile is as if it had
     // done so before or after.
-    private static void UnmountBeneath(string path, int flags, Attempts attempts)
+    private static void UnmountBeneath(UnmountPlace target, int flags, Attempts attempts)
     {
         bool progress = true;
         for (int round = 0; round < MaxRounds && progress; round++)
         {
             progress = false;
-            List<MountTableEntry> mounts = MountTable.Read().At(path);
+            List<MountTableEntry> mounts = MountTable.Read().At(target.Path);
             HashSet<int> parents = [.. mounts.Select(entry => entry.ParentId)];
             foreach (MountTableEntry leaf in mounts.Where(entry => !parents.Contains(entry.Id)))
-                progress |= IsOnTop(leaf) && UnmountOnce(leaf.Path, flags, attempts);
+            {
+                using UnmountPlace? place = UnmountPlace.Find(leaf.Path);
+                progress |= place is not null && UnmountOnce(place, leaf.Id, flags, attempts);
+            }
         }
     }
 
-    private static bool IsOnTop(MountTableEntry entry)
-    {
-        using SafeFileHandle? place = Sys.TryOpen(null, entry.Path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
-        return place is not null && MountTable.IdOf(place) == entry.Id;
-    }
-
-    /// <summary>Unmounts the topmost mount; false where there is none.</summary>
-    private static bool UnmountOnce(string path, int flags, Attempts attempts)
+    /// <summary>Unmounts the topmost mount; false where there is none, or another one than was meant.</summary>
+    private static bool UnmountOnce(UnmountPlace place, int? meant, int flags, Attempts attempts)
     {
         while (true)
         {
-            int errno = Sys.Unmount(path, flags);
+            if (meant is { } id && !place.Shows(id))
+                return false;
+            int errno = place.Unmount(flags);
+            if (errno == 0)
+                return true;
+            string path = place.Path;
             switch (errno)
             {
-                case 0:
-                    return true;
                 case EINVAL when UserNamespace.IsInside && MountTable.Read().Entries.Any(entry => entry.Path == path):
                     throw new ContainerdException(
                         ErrorKind.PermissionDenied,
@@ -88,17 +87,6 @@ internal static class Unmounting
                     throw Failure("Unmounting", path, errno);
             }
         }
-    }
-
-    // As the mount table has it: links on the way resolved, the last name as it is. By the kernel, for which what .. leads to depends on the links before it.
-    private static string RealPath(string target)
-    {
-        string path = target.TrimEnd('/'), name = Path.GetFileName(path);
-        bool isItself = name is "" or "." or "..";
-        string above = isItself ? target : path[..^name.Length];
-        using SafeFileHandle? directory = Sys.TryOpen(null, above.Length == 0 ? "." : above, Sys.PathOnly, out _);
-        string real = directory is null ? Path.GetFullPath(above) : new FileInfo(Sys.PathOf(directory)).LinkTarget!;
-        return isItself ? real : Path.Join(real, name);
     }
 
     private sealed class Attempts(TimeSpan timeout, TimeProvider timeProvider)

@@ -303,6 +303,40 @@ public class LinuxMounterTests
         Assert.That(() => File.WriteAllText(Path.Join(shown, "file"), ""), Throws.InstanceOf<IOException>());
     }
 
+    [TestCase(UnmountOptions.None)]
+    [TestCase(UnmountOptions.Recursive)]
+    public void What_is_unmounted_is_not_what_its_path_leads_to_by_then(UnmountOptions options)
+    {
+        string parent = Path.Join(_directory, "parent"), target = Directory.CreateDirectory(Path.Join(parent, "target")).FullName, moved = Path.Join(_directory, "moved");
+        var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs" };
+        new LinuxMounter().Mount([tmpfs], target);
+        FileStream held = File.Create(Path.Join(target, "held"));
+        int looks = 0;
+        // The first look at the clock is before any attempt, the second when the mount has been found busy.
+        var clock = new ActingClock(() =>
+        {
+            if (++looks != 2)
+                return;
+            Directory.Move(parent, moved);
+            Directory.CreateDirectory(target);
+            new LinuxMounter().Mount([tmpfs], target);
+            held.Dispose();
+        });
+        new LinuxMounter(new() { BusyTimeout = TimeSpan.FromSeconds(10) }, clock).Unmount(target, options);
+        Assert.That(looks, Is.GreaterThanOrEqualTo(2));
+        Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1), "another mount");
+        Assert.That(MountTable.Read().At(moved), Has.Count.EqualTo(0));
+    }
+
+    private sealed class ActingClock(Action act) : TimeProvider
+    {
+        public override long GetTimestamp()
+        {
+            act();
+            return base.GetTimestamp();
+        }
+    }
+
     [TestCase(MountApi.Descriptor)]
     [TestCase(MountApi.Mount2)]
     public void A_target_that_leads_to_the_root_of_the_tree_is_its_root(MountApi api)

@@ -12,7 +12,7 @@ internal static partial class Interop
         internal const uint LO_FLAGS_READ_ONLY = 1;
         internal const uint LO_FLAGS_AUTOCLEAR = 4;
         internal const uint LO_FLAGS_DIRECT_IO = 16;
-        private const nuint LOOP_SET_FD = 0x4C00, LOOP_CLR_FD = 0x4C01, LOOP_SET_STATUS64 = 0x4C04, LOOP_SET_DIRECT_IO = 0x4C08,
+        private const nuint LOOP_SET_FD = 0x4C00, LOOP_CLR_FD = 0x4C01, LOOP_SET_STATUS64 = 0x4C04, LOOP_GET_STATUS64 = 0x4C05, LOOP_SET_DIRECT_IO = 0x4C08,
             LOOP_CONFIGURE = 0x4C0A, LOOP_CTL_GET_FREE = 0x4C82;
 
         /// <summary>The number of a loop device that has no image, which another process may take as well.</summary>
@@ -44,6 +44,16 @@ internal static partial class Interop
             using var lease = new Lease(device);
             LoopInformation information = Information(name, flags);
             return ErrorOf(ioctl(lease.Descriptor, LOOP_SET_STATUS64, (nint)(&information)));
+        }
+
+        /// <summary>The LO_FLAGS_* a device has.</summary>
+        internal static unsafe int LoopFlags(SafeFileHandle device, out uint flags)
+        {
+            using var lease = new Lease(device);
+            LoopInformation information = default;
+            int errno = ErrorOf(ioctl(lease.Descriptor, LOOP_GET_STATUS64, (nint)(&information)));
+            flags = information.Flags;
+            return errno;
         }
 
         internal static int SetLoopDirectIo(SafeFileHandle device)

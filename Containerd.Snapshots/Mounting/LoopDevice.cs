@@ -72,6 +72,9 @@ internal sealed class LoopDevice : IDisposable
         if (!limits.ConfiguresLoopsInSteps)
         {
             int errno = Sys.ConfigureLoopDevice(device, image, request.Mount.Source, request.IsDirectIo ? flags | Sys.LO_FLAGS_DIRECT_IO : flags);
+            // It attaches an image that takes no direct I/O without it, and says nothing. Closed, the device is free again.
+            if (errno == 0 && request.IsDirectIo && Sys.LoopFlags(device, out uint given) == 0 && (given & Sys.LO_FLAGS_DIRECT_IO) == 0)
+                return EINVAL;
             if (errno is not (EINVAL or ENOTTY or ENOSYS))
                 return errno;
         }

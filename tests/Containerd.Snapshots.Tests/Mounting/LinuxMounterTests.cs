@@ -337,6 +337,26 @@ public class LinuxMounterTests
         }
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    [RequiresFileSystem("ramfs"), RequiresProgram("mkfs.ext4")]
+    public void Direct_io_that_an_image_does_not_take_is_refused(bool inSteps)
+    {
+        // A file system without direct I/O; the kernel attaches such an image all the same.
+        string ramfs = Directory.CreateDirectory(Path.Join(_directory, "ramfs")).FullName, image = Path.Join(ramfs, "image"), target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
+        var mounter = new LinuxMounter { Limits = new() { ConfiguresLoopsInSteps = inSteps } };
+        mounter.Mount([new Mount { Type = "ramfs", Source = "ramfs" }], ramfs);
+        using (FileStream content = File.Create(image))
+            content.SetLength(16 << 20);
+        using (Process mkfs = Process.Start(new ProcessStartInfo("mkfs.ext4", ["-q", image]))!)
+            mkfs.WaitForExit();
+        var mount = new Mount { Type = "ext4", Source = image, Options = ["loop", "direct-io"] };
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => mounter.Mount([mount], target))!;
+        Assert.That(failure.Kind, Is.EqualTo(ErrorKind.InvalidArgument));
+        Assert.That(failure.Message, Does.Contain("direct I/O"));
+        mounter.Mount([mount with { Options = ["loop"] }], target);
+    }
+
     [TestCase(MountApi.Descriptor)]
     [TestCase(MountApi.Mount2)]
     public void A_target_that_leads_to_the_root_of_the_tree_is_its_root(MountApi api)

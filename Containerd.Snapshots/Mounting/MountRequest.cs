@@ -182,7 +182,7 @@ internal sealed class MountRequest
             throw Refusal(mount, ErrorKind.InvalidArgument, $"option '{(users is null ? "gidmap" : "uidmap")}' needs '{(users is null ? "uidmap" : "gidmap")}' too");
         return new IdMap(Ranges("uidmap", users), Ranges("gidmap", groups));
 
-        ImmutableArray<IdMapping> Ranges(string option, string text) => IdMap.TryParse(text.TrimStart('='), out ImmutableArray<IdMapping> map, out string? problem)
+        ImmutableArray<IdMapping> Ranges(string option, string text) => IdMap.TryParse(text.Length > 0 ? text[1..] : text, out ImmutableArray<IdMapping> map, out string? problem)
             ? map
             : throw Refusal(mount, ErrorKind.InvalidArgument, $"option '{option}': {problem}");
     }

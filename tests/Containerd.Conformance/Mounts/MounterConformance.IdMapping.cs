@@ -161,6 +161,9 @@ public abstract partial class MounterConformance
     [TestCase("uidmap=0:1:1", "gidmap=", "gidmap")]
     [TestCase("uidmap", "gidmap=0:1:1", "uidmap")]
     [TestCase("uidmap= 0:1:1", "gidmap=0:1:1", "uidmap")]
+    [TestCase("uidmap==0:1:1", "gidmap=0:1:1", "uidmap")]
+    [TestCase("uidmap=0:1:1", "gidmap=0:1:4294967295,1:0:1", "gidmap")]
+    [TestCase("uidmap=0:1:1", "gidmap=0:1:4294967296", "gidmap")]
     public void BadMapsAreRefused(string? users, string? groups, string named)
     {
         string target = NewDirectory("target");

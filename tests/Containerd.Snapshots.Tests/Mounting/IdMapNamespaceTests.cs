@@ -38,6 +38,18 @@ public class IdMapNamespaceTests
     }
 
     [Test]
+    public void A_namespace_can_still_be_made_when_a_stall_was_longer_than_its_process_lives()
+    {
+        using Interop.UserNamespaceProcess process = Interop.UserNamespaceProcess.TryStart(out int errno)!;
+        Assert.That(errno, Is.Zero);
+        Assert.That(() => File.ReadAllText($"{process.Directory}/status"), Does.Contain("State:\tZ").After(10_000, 100));
+        foreach (string map in (string[])["uid_map", "gid_map"])
+            File.WriteAllText($"{process.Directory}/{map}", "0 100000 1\n");
+        Assert.That(new FileInfo($"{process.Directory}/ns/user").LinkTarget, Does.StartWith("user:["));
+        using FileStream opened = File.OpenRead($"{process.Directory}/ns/user");
+    }
+
+    [Test]
     public void What_a_killed_process_was_making_ends_by_itself()
     {
         string mark = Guid.NewGuid().ToString();

@@ -10,6 +10,7 @@ internal static partial class Interop
     {
         // linux/uapi/linux/magic.h
         internal const long TMPFS_MAGIC = 0x01021994;
+        internal const long OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 
         /// <summary>Flushes everything written to the file system a file lies on.</summary>
         internal static int SyncFileSystem(SafeFileHandle file)

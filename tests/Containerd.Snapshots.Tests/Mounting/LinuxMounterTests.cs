@@ -359,6 +359,20 @@ public class LinuxMounterTests
 
     [TestCase(MountApi.Descriptor)]
     [TestCase(MountApi.Mount2)]
+    public void Layers_on_overlays_are_named_where_the_kernel_refuses_them(MountApi api)
+    {
+        string[] names = ["a", "b", "one", "two", "three"];
+        string[] paths = [.. names.Select(name => Directory.CreateDirectory(Path.Join(_directory, name)).FullName)];
+        var mounter = new LinuxMounter(new() { Api = api });
+        mounter.Mount([new OverlayMount { LowerDirectories = [paths[0], paths[1]] }.ToMount()], paths[2]);
+        mounter.Mount([new OverlayMount { LowerDirectories = [paths[1], paths[2]] }.ToMount()], paths[3]);
+        ContainerdException failure = Assert.Throws<ContainerdException>(
+            () => mounter.Mount([new OverlayMount { LowerDirectories = [paths[1], paths[3]] }.ToMount()], paths[4]))!;
+        Assert.That(failure.Message, Does.Contain($"'{paths[3]}' lies on an overlay").And.Not.Contain($"'{paths[1]}' lies"));
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
     public void A_target_that_leads_to_the_root_of_the_tree_is_its_root(MountApi api)
     {
         string root = Directory.CreateDirectory(Path.Join(_directory, "root")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;

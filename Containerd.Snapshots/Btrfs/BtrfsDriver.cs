@@ -103,7 +103,7 @@ internal sealed class BtrfsDriver : TreeDriver
         if (directory is null)
         {
             if (errno != ENOENT)
-                TreeRemoval.Remove(parent, name, path, cancellationToken);
+                TreeRemoval.Remove(parent, name, path, cancellationToken, protectedToo: true);
             return;
         }
         using (directory)
@@ -114,7 +114,7 @@ internal sealed class BtrfsDriver : TreeDriver
         }
         // Somebody has made subvolumes in it, read-only ones perhaps: then it is emptied like any directory. Linux 4.18 lets rmdir remove an empty subvolume.
         bool isEmptied = errno is not (0 or ENOENT);
-        TreeRemoval.Remove(parent, name, path, cancellationToken, isEmptied ? entered => LetWrite(entered, path) : null);
+        TreeRemoval.Remove(parent, name, path, cancellationToken, isEmptied ? entered => LetWrite(entered, path) : null, protectedToo: true);
     }
 
     private static void LetWrite(SafeFileHandle directory, string path)

@@ -11,16 +11,22 @@ internal static partial class Interop
         private const int FS_IMMUTABLE_FL = 0x10, FS_APPEND_FL = 0x20;
 
         /// <summary>Has a file or directory take changes again, which chattr(1) has it refuse. Needs CAP_LINUX_IMMUTABLE.</summary>
-        /// <returns>Whether that was so, and is no more.</returns>
-        internal static unsafe bool ClearProtection(SafeFileHandle file)
+        /// <returns>The protection it has no more, for <see cref="Protect"/>; zero where it had none, or still has it.</returns>
+        internal static int ClearProtection(SafeFileHandle file) => ChangeProtection(file, 0);
+
+        /// <summary>Gives a file its protection back.</summary>
+        internal static void Protect(SafeFileHandle file, int protection) => _ = ChangeProtection(file, protection);
+
+        private static unsafe int ChangeProtection(SafeFileHandle file, int protection)
         {
             const int Protection = FS_IMMUTABLE_FL | FS_APPEND_FL;
             using var lease = new Lease(file);
             int flags = 0;
-            if (ioctl(lease.Descriptor, FS_IOC_GETFLAGS, (nint)(&flags)) != 0 || (flags & Protection) == 0)
-                return false;
-            flags &= ~Protection;
-            return ioctl(lease.Descriptor, FS_IOC_SETFLAGS, (nint)(&flags)) == 0;
+            if (ioctl(lease.Descriptor, FS_IOC_GETFLAGS, (nint)(&flags)) != 0 || (flags & Protection) == protection)
+                return 0;
+            int before = flags & Protection;
+            flags = (flags & ~Protection) | protection;
+            return ioctl(lease.Descriptor, FS_IOC_SETFLAGS, (nint)(&flags)) == 0 ? before : 0;
         }
     }
 }

@@ -57,5 +57,5 @@ internal abstract class TreeDriver
 
     /// <summary>Deletes the directory of a tree with everything in it. One that is missing is no error.</summary>
     public virtual void Delete(SafeFileHandle parent, string name, string path, CancellationToken cancellationToken) =>
-        TreeRemoval.Remove(parent, name, path, cancellationToken);
+        TreeRemoval.Remove(parent, name, path, cancellationToken, protectedToo: true);
 }

@@ -24,37 +24,39 @@ internal static class TreeRemoval
     /// <param name="subject">Its path, for messages.</param>
     /// <param name="cancellationToken">Stops between two directories; the rest stays.</param>
     /// <param name="entered">Given every directory beneath before anything in it is deleted; null for nobody.</param>
+    /// <param name="protectedToo">Whether what is immutable or append-only in the tree goes as well, where this process may change that: of a container's tree, whose root may
+    /// have protected files against everybody. A file that has other names is protected again, as they may be in use.</param>
     public static void Remove(
-        SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null) =>
-        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken, entered);
+        SafeFileHandle parent, string name, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null, bool protectedToo = false) =>
+        Remove(parent, Encoding.UTF8.GetBytes(name + "\0"), subject, cancellationToken, entered, protectedToo);
 
     /// <summary>Deletes an entry whose name is any bytes, with a NUL behind them.</summary>
     public static void Remove(
-        SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null)
+        SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, string subject, CancellationToken cancellationToken, Action<SafeFileHandle>? entered = null,
+        bool protectedToo = false)
     {
         using SafeFileHandle? top = Open(parent, terminatedName, subject);
         if (top is null)
         {
-            TryDelete(parent, terminatedName, isDirectory: false, subject);
+            TryDelete(parent, terminatedName, isDirectory: false, subject, protectedToo, isParentInTree: false);
             return;
         }
-        var removal = new Removal(top, subject, entered, cancellationToken);
+        var removal = new Removal(top, subject, entered, protectedToo, cancellationToken);
         do
         {
             while (removal.EmptyTop())
             {
             }
         }
-        while (!removal.TryDeleteEmptied(parent, terminatedName));
+        while (!removal.TryDeleteEmptied(parent, terminatedName, isParentInTree: false));
     }
 
     /// <summary>Deletes a file or an empty directory; one that is missing is no error. False where it is a directory, and was taken for a file or for empty.</summary>
-    private static bool TryDelete(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isDirectory, string subject)
+    private static bool TryDelete(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isDirectory, string subject, bool protectedToo, bool isParentInTree = true)
     {
         int errno = Sys.Unlink(parent, terminatedName, isDirectory);
-        // A privileged container, too, can protect files against everybody, and nobody would ever be rid of them.
-        if (errno == EPERM && Unprotect(parent, terminatedName))
-            errno = Sys.Unlink(parent, terminatedName, isDirectory);
+        if (errno == EPERM && protectedToo)
+            errno = UnlinkProtected(parent, terminatedName, isDirectory, isParentInTree);
         if (errno == EISDIR || (isDirectory && errno is ENOTEMPTY or EEXIST))
             return false;
         Check(errno, terminatedName, subject);
@@ -62,17 +64,24 @@ internal static class TreeRemoval
     }
 
     // Immutable and append-only: chattr(1). A directory with them keeps its entries.
-    private static bool Unprotect(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName)
+    private static int UnlinkProtected(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isDirectory, bool isParentInTree)
     {
-        bool isChanged = Sys.ClearProtection(parent);
-        // Never of a device or a fifo, which opening would do something to.
-        if (Sys.Status(parent, terminatedName, out EntryStatus status) == 0 && (status.IsRegular || status.IsDirectory))
-        {
-            using SafeFileHandle? entry = Sys.TryOpenConfined(parent, terminatedName, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_NONBLOCK | Tmds.Linux.LibC.O_NOFOLLOW, Confined, out _);
-            isChanged |= entry is not null && Sys.ClearProtection(entry);
-        }
-        return isChanged;
+        bool isChanged = isParentInTree && Sys.ClearProtection(parent) != 0;
+        using SafeFileHandle? entry = OpenProtected(parent, terminatedName);
+        int cleared = entry is null ? 0 : Sys.ClearProtection(entry);
+        if (!isChanged && cleared == 0)
+            return EPERM;
+        int errno = Sys.Unlink(parent, terminatedName, isDirectory);
+        if (cleared != 0 && Sys.Status(entry, "", out EntryStatus status) == 0 && status.IsRegular && status.Links > 0)
+            Sys.Protect(entry!, cleared);
+        return errno;
     }
+
+    // Never a device or a fifo, which opening would do something to.
+    private static SafeFileHandle? OpenProtected(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName) =>
+        Sys.Status(parent, terminatedName, out EntryStatus status) == 0 && (status.IsRegular || status.IsDirectory)
+            ? Sys.TryOpenConfined(parent, terminatedName, Tmds.Linux.LibC.O_RDONLY | Tmds.Linux.LibC.O_NONBLOCK | Tmds.Linux.LibC.O_NOFOLLOW, Confined, out _)
+            : null;
 
     private static void Check(int errno, ReadOnlySpan<byte> terminatedName, string subject)
     {
@@ -103,7 +112,7 @@ internal static class TreeRemoval
         };
     }
 
-    private sealed class Removal(SafeFileHandle top, string subject, Action<SafeFileHandle>? entered, CancellationToken cancellationToken)
+    private sealed class Removal(SafeFileHandle top, string subject, Action<SafeFileHandle>? entered, bool protectedToo, CancellationToken cancellationToken)
     {
         private readonly Stack<Level> _levels = [];
         private int _moved;
@@ -125,9 +134,10 @@ internal static class TreeRemoval
         }
 
         /// <summary>Deletes a directory that was emptied; false where another that deletes the tree too has moved something there since.</summary>
-        public bool TryDeleteEmptied(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName)
+        public bool TryDeleteEmptied(SafeFileHandle parent, ReadOnlySpan<byte> terminatedName, bool isParentInTree = true)
         {
-            if (TryDelete(parent, terminatedName, isDirectory: true, subject))
+            // The directory that the tree lies in is none of it, and keeps what protection it has.
+            if (TryDelete(parent, terminatedName, isDirectory: true, subject, protectedToo, isParentInTree))
                 return true;
             return ++_refilled <= MaxRefilled ? false : throw Refusal(ENOTEMPTY, terminatedName, subject);
         }
@@ -163,7 +173,7 @@ internal static class TreeRemoval
             SafeFileHandle? directory = Open(parent, name, subject);
             if (directory is null)
             {
-                TryDelete(parent, name, isDirectory: false, subject);
+                TryDelete(parent, name, isDirectory: false, subject, protectedToo);
                 return false;
             }
             try
@@ -190,7 +200,7 @@ internal static class TreeRemoval
                     directories.Enqueue(name.ToArray());
                     return;
                 }
-                if (!TryDelete(directory, name, isDirectory: false, subject))
+                if (!TryDelete(directory, name, isDirectory: false, subject, protectedToo))
                     directories.Enqueue(name.ToArray());
             });
             return directories;
@@ -202,13 +212,19 @@ internal static class TreeRemoval
             while (true)
             {
                 int errno = Sys.Rename(parent, name, top, string.Create(CultureInfo.InvariantCulture, $".deep-{++_moved}"));
-                if (errno is EEXIST or ENOTEMPTY or ENOTDIR || (errno == EPERM && (Unprotect(parent, name) | Sys.ClearProtection(top))))
+                if (errno is EEXIST or ENOTEMPTY or ENOTDIR || (errno == EPERM && protectedToo && LetMove(parent, name)))
                     continue;
                 if (errno == EXDEV)
                     return false;
                 Check(errno, name, subject);
                 return true;
             }
+        }
+
+        private bool LetMove(SafeFileHandle parent, byte[] name)
+        {
+            using SafeFileHandle? directory = OpenProtected(parent, name);
+            return (Sys.ClearProtection(parent) | Sys.ClearProtection(top) | (directory is null ? 0 : Sys.ClearProtection(directory))) != 0;
         }
     }
 }

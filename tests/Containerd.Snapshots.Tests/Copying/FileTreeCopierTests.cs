@@ -120,6 +120,23 @@ public sealed class FileTreeCopierTests : CopyTest
     }
 
     [Test]
+    public void WhatIsImmutableInTheDestinationIsNotRemoved()
+    {
+        string kept = Directory.CreateDirectory(Path.Join(Destination, "kept")).FullName;
+        File.WriteAllText(Path.Join(kept, "file"), "");
+        Shell("chattr +i destination/kept/file");
+        try
+        {
+            CopyFails(ErrorKind.PermissionDenied, new FileTreeCopyOptions { Mirror = true });
+            Assert.That(Shell("lsattr destination/kept/file").Split(' ')[0], Does.Contain("i"));
+        }
+        finally
+        {
+            Shell("chattr -i destination/kept/file");
+        }
+    }
+
+    [Test]
     public void PathsOfDetachedTreesCanBeCopied()
     {
         Shell("echo data > source/file; mkdir destination");

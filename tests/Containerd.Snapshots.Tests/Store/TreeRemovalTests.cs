@@ -109,6 +109,46 @@ public class TreeRemovalTests : StoreContentTest
         }
     }
 
+    [TestCase("i")]
+    [TestCase("a")]
+    public void What_is_protected_stays_so_under_its_other_names(string flag)
+    {
+        string tree = Directory.CreateDirectory(Path.Join(DirectoryPath, "tree/inner")).FullName, outside = Path.Join(DirectoryPath, "outside");
+        File.WriteAllText(outside, "data");
+        Run("ln", outside, Path.Join(tree, "one"));
+        Run("ln", outside, Path.Join(tree, "two"));
+        Run("chattr", $"+{flag}", outside);
+        try
+        {
+            Remove("tree");
+            Assert.That(Directory.Exists(Path.Join(DirectoryPath, "tree")), Is.False);
+            Assert.That(File.ReadAllText(outside), Is.EqualTo("data"));
+            Assert.That(Run("lsattr", outside).Split(' ')[0], Does.Contain(flag));
+        }
+        finally
+        {
+            Run("chattr", $"-{flag}", outside);
+        }
+    }
+
+    [Test]
+    public void The_protection_of_the_directory_that_a_tree_lies_in_is_not_lifted()
+    {
+        string parent = Directory.CreateDirectory(Path.Join(DirectoryPath, "parent")).FullName;
+        Directory.CreateDirectory(Path.Join(parent, "tree/inner"));
+        Run("chattr", "+a", parent);
+        try
+        {
+            Assert.That(
+                () => RemoveFrom(parent, "tree"), Throws.InstanceOf<ContainerdException>().With.Property(nameof(ContainerdException.Kind)).EqualTo(ErrorKind.PermissionDenied));
+            Assert.That(Run("lsattr", "-d", parent).Split(' ')[0], Does.Contain("a"));
+        }
+        finally
+        {
+            Run("chattr", "-a", parent);
+        }
+    }
+
     [Test]
     public void Cancelling_stops_and_the_rest_can_be_deleted_later()
     {
@@ -130,10 +170,11 @@ public class TreeRemovalTests : StoreContentTest
         }
     }
 
+    private void Remove(string name, CancellationToken cancellationToken = default) => RemoveFrom(DirectoryPath, name, cancellationToken);
 
-    private void Remove(string name, CancellationToken cancellationToken = default)
+    private static void RemoveFrom(string directory, string name, CancellationToken cancellationToken = default)
     {
-        using SafeFileHandle parent = Interop.Sys.TryOpen(null, DirectoryPath, Interop.Sys.ReadDirectoryOnly, out _)!;
-        TreeRemoval.Remove(parent, name, Path.Join(DirectoryPath, name), cancellationToken);
+        using SafeFileHandle parent = Interop.Sys.TryOpen(null, directory, Interop.Sys.ReadDirectoryOnly, out _)!;
+        TreeRemoval.Remove(parent, name, Path.Join(directory, name), cancellationToken, protectedToo: true);
     }
 }

@@ -129,6 +129,23 @@ internal static partial class Interop
 
         internal static int Rename(SafeFileHandle from, string name, SafeFileHandle to, string newName) => Rename(from, Terminated(name), to, newName);
 
+        internal static unsafe int Link(SafeFileHandle from, string name, SafeFileHandle to, string newName)
+        {
+            using var fromLease = new Lease(from);
+            using var toLease = new Lease(to);
+            fixed (byte* oldPath = Terminated(name))
+            fixed (byte* newPath = Terminated(newName))
+                return ErrorOf(LibC.linkat(fromLease.Descriptor, oldPath, toLease.Descriptor, newPath, 0));
+        }
+
+        internal static unsafe int MakeSymbolicLink(string target, SafeFileHandle directory, string name)
+        {
+            using var lease = new Lease(directory);
+            fixed (byte* content = Terminated(target))
+            fixed (byte* path = Terminated(name))
+                return ErrorOf(LibC.symlinkat(content, lease.Descriptor, path));
+        }
+
         internal static int SetOwner(SafeFileHandle file, uint userId, uint groupId)
         {
             using var lease = new Lease(file);

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Tmds.Linux;
 using static Containerd.Snapshots.Interop;
 
 namespace Containerd.Snapshots;
@@ -7,6 +8,8 @@ namespace Containerd.Snapshots;
 internal sealed class NativeDriver : TreeDriver
 {
     private const int FileMode = 0x1ED; // 0755, S-17
+    private const int SetUserIdMode = 0x9ED; // 04755
+    private const uint OtherId = 1;
 
     public override string Name => "native";
 
@@ -14,9 +17,34 @@ internal sealed class NativeDriver : TreeDriver
 
     public override bool Stacks => false;
 
-    // Directories are all it needs, and those the store has made already.
+    // What trees and their copies need. Devices are left out: few trees have any, and many containers may not make them.
     public override void Probe(string directory)
     {
+        using SafeFileHandle handle = Sys.TryOpen(null, directory, Sys.ReadDirectoryOnly, out int errno) ?? throw Failure("Opening", directory, errno);
+        using SafeFileHandle file = Sys.TryOpen(handle, "file", LibC.O_WRONLY | LibC.O_CREAT | LibC.O_EXCL | LibC.O_NOFOLLOW, out errno) ?? throw Failure("Making a file in", directory, errno);
+        // Of a user namespace the other user may not be part.
+        bool triesOwner = Sys.EffectiveUserId == 0 && !UserNamespace.IsInside;
+        if (triesOwner)
+            Check("owners", Sys.SetOwner(file, OtherId, OtherId));
+        Check("modes with the set-user-ID bit", Sys.SetMode(file, SetUserIdMode));
+        Check("modes with the set-user-ID bit", Sys.Status(file, "", out EntryStatus status));
+        if (triesOwner && (status.UserId, status.GroupId) != (OtherId, OtherId))
+            throw Refusal("owners: they stay as they were");
+        if (status.Permissions != SetUserIdMode)
+            throw Refusal("modes with the set-user-ID bit: they stay as they were");
+        Check("hard links", Sys.Link(handle, "file", handle, "link"));
+        Check("symbolic links", Sys.MakeSymbolicLink("file", handle, "symbolic"));
+
+        void Check(string what, int error)
+        {
+            if (error is ENOSPC or EDQUOT)
+                throw Failure($"Trying {what} in", directory, error);
+            if (error != 0)
+                throw Refusal($"{what}: {Describe(error)}", error);
+        }
+
+        ContainerdException Refusal(string what, int? error = null) =>
+            new(ErrorKind.NotSupported, $"Native does not work in '{Excerpt.Of(directory)}': trees need a file system that keeps {what}.") { Subject = directory, Errno = error };
     }
 
     public override void Make(TreePlace place, long id, NewTree tree, CancellationToken cancellationToken)

@@ -60,7 +60,23 @@ internal static class OverlayEnvironment
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Of an IOException the number is the error's.
-            throw Refusal(KindOf(e.HResult) == ErrorKind.ResourceExhausted ? ErrorKind.ResourceExhausted : ErrorKind.NotSupported, directory, e.Message, e);
+            throw KindOf(e.HResult) == ErrorKind.ResourceExhausted || (e.HResult == EROFS && IsFull(directory))
+                ? Refusal(ErrorKind.ResourceExhausted, directory, $"its disk is full ({e.Message})", e)
+                : Refusal(ErrorKind.NotSupported, directory, e.Message, e);
+        }
+    }
+
+    // An overlay that finds no room for what it works with is mounted read-only, and says so in the kernel's log alone.
+    private static bool IsFull(string directory)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Join(directory, "room/for/more"));
+            return false;
+        }
+        catch (IOException e)
+        {
+            return KindOf(e.HResult) == ErrorKind.ResourceExhausted;
         }
     }
 

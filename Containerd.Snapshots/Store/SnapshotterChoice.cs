@@ -14,7 +14,8 @@ public static partial class SnapshotterChoice
     /// <remarks>
     /// A small tree is made beneath the directory, mounted detached where the snapshotter needs that, and deleted again. What keeps one from working: a file system that
     /// overlay cannot use as upper layer (another overlay, a network file system, xfs without <c>ftype=1</c>), a kernel without overlay, a user
-    /// namespace that may not mount it or mark files for it, a file system other than btrfs, a missing privilege.
+    /// namespace that may not mount it or mark files for it, a file system other than btrfs, one that keeps no owners, no set-user-ID bit, no hard or no
+    /// symbolic links, a missing privilege. Whether devices can be made is not tried for native: few images have any.
     /// </remarks>
     /// <param name="root">The directory that the store would be in. Where it is missing, what is there of its path is tried.</param>
     /// <param name="options">The options that overlay would be given; null for none.</param>
@@ -79,7 +80,7 @@ public static partial class SnapshotterChoice
         using var place = ProbeDirectory.Make(parent, directory, driver.Name);
         try
         {
-            driver.Probe(place.Path);
+            place.Try(driver);
             return new SnapshotterSupport(driver.Name, null);
         }
         catch (ContainerdException e) when (e.Kind != ErrorKind.ResourceExhausted) // which says nothing of how it is when there is room again

@@ -69,7 +69,7 @@ internal sealed class StoreRoot : IDisposable
             {
                 // Where the driver does not work the directory stays nobody's, so that another can have it.
                 using (ProbeDirectory probe = ProbeDirectory.Make(root._root, full, driver.Name))
-                    driver.Probe(probe.Path);
+                    probe.Try(driver);
                 StoreFormat.Write(full, root._root, driver.Name);
             }
             root.CheckErrno(Sys.SetMode(root._root, PrivateMode), "Closing to others");

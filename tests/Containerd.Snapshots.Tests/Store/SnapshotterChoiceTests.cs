@@ -10,7 +10,7 @@ public class SnapshotterChoiceTests : StoreContentTest
         string disk = MountTmpfs("disk");
         IReadOnlyList<SnapshotterSupport> support = SnapshotterChoice.Probe(Path.Join(disk, "not/there/yet"));
         Assert.That(support.Select(one => (one.Name, one.IsSupported)), Is.EqualTo(new[] { ("overlay", true), ("btrfs", false), ("native", true) }));
-        Assert.That(support[1].Reason, Does.Contain("btrfs").And.Contain(disk));
+        Assert.That(support[1].Reason, Does.Contain("btrfs").And.Contain($"'{disk}'").And.Not.Contain(".probe"));
         Assert.That(Directory.GetFileSystemEntries(disk), Is.Empty, "nothing is left, and nothing made");
     }
 
@@ -20,7 +20,7 @@ public class SnapshotterChoiceTests : StoreContentTest
         string nested = MountOverlay();
         IReadOnlyList<SnapshotterSupport> support = SnapshotterChoice.Probe(nested);
         Assert.That(support.Select(one => (one.Name, one.IsSupported)), Is.EqualTo(new[] { ("overlay", false), ("btrfs", false), ("native", true) }));
-        Assert.That(support[0].Reason, Does.Contain("Overlay does not work"));
+        Assert.That(support[0].Reason, Does.Contain($"Overlay does not work in '{nested}'").And.Contain("lies on an overlay").And.Not.Contain(".probe"));
 
         var logger = new ListLogger();
         string root = Path.Join(nested, "root");
@@ -72,11 +72,20 @@ public class SnapshotterChoiceTests : StoreContentTest
         Assert.That(Directory.GetFileSystemEntries(disk).Select(Path.GetFileName), Is.EqualTo(new[] { "lost+found" }));
     }
 
-    [TestCase(2)]
-    [TestCase(5)]
-    [TestCase(8)]
-    [TestCase(10)]
-    public void On_a_full_disk_nothing_is_chosen(int inodes)
+    [Test, RequiresProgram("fuse-overlayfs"), RequiresProgram("mount.fuse3"), RequiresFileSystem("fuse")]
+    public void On_a_file_system_that_keeps_no_owners_nothing_is_chosen()
+    {
+        string[] parts = [.. ((string[])["lower", "upper", "work", "disk"]).Select(name => Directory.CreateDirectory(Path.Join(DirectoryPath, name)).FullName)];
+        Mount overlay = new OverlayMount { LowerDirectories = [parts[0]], UpperDirectory = parts[1], WorkDirectory = parts[2], Options = ["squash_to_root"] }.ToMount();
+        new LinuxMounter(new() { TemporaryDirectory = Path.Join(DirectoryPath, "temporary") }).Mount([overlay with { Type = "fuse3.fuse-overlayfs" }], parts[3]);
+        SnapshotterSupport native = SnapshotterChoice.Probe(parts[3])[2];
+        Assert.That(native.IsSupported, Is.False);
+        Assert.That(native.Reason, Does.Contain($"Native does not work in '{parts[3]}'").And.Contain("owner"));
+        Assert.That(Directory.GetFileSystemEntries(parts[3]), Is.Empty);
+    }
+
+    [Test]
+    public void On_a_full_disk_nothing_is_chosen([Range(2, 11)] int inodes)
     {
         // At some point of trying overlay none is left.
         string disk = Directory.CreateDirectory(Path.Join(DirectoryPath, "disk")).FullName;

@@ -10,10 +10,11 @@ internal sealed class ClassicMounts(MountSettings settings)
     // copy_mount_options takes a page, the terminator included; 4 KiB is the smallest page of the architectures .NET runs on.
     private const int MaxDataBytes = 4095;
 
-    // A rename has to fall between two system calls to matter, each time anew.
-    private const int MaxRaces = 20;
-
     /// <summary>Mounts at a place.</summary>
+    /// <remarks>
+    /// In a temporary place first, from where what is finished is moved: mount(2) returns no handle, and a path to the target leads elsewhere as soon as somebody
+    /// renames in it. And until it is restricted a bind is as writable as its source, for whoever sees the target, and for good in copies that it propagates to.
+    /// </remarks>
     public void MountAt(MountRequest request, SafeFileHandle place, List<SafeFileHandle> attached)
     {
         if (request.IsRemount)
@@ -21,58 +22,27 @@ internal sealed class ClassicMounts(MountSettings settings)
             Make(request, place);
             return;
         }
-        SafeFileHandle mount = request.FuseHelper is null ? MakeAndOpen(request, place) : StagedMount.MakeAt(request, settings, place);
-        attached.Add(mount);
-        Restrict(request, mount);
-        if (request.IdMap is not null && request.Overlay is null)
-            mount = ReplaceByMapped(request, mount, place, attached);
+        StagedMount.Use(request, settings, Make, staged =>
+        {
+            Restrict(request, staged);
+            if (request.IdMap is not null && request.Overlay is null)
+            {
+                // Only a mount in no mount table takes a map (M-12): so a clone takes its place.
+                using SafeFileHandle userNamespace = IdMapNamespace.Open(request.Mount, request.IdMap);
+                MountAttachment.Move(request, IdMappedMount.Clone(request.Mount, staged, userNamespace, readOnly: false, request.IsRecursiveBind), place, attached);
+                return;
+            }
+            int errno = Sys.Mount(Sys.PathOf(staged), Sys.PathOf(place), null, Sys.MS_MOVE, null);
+            if (errno != 0)
+                throw MountFailure.Of(request.Mount, "moving it to the target (mount(2))", errno);
+            attached.Add(MountPlace.Duplicate(staged));
+        });
         if (request.PropagationAndScope != 0)
         {
-            int errno = Sys.Mount(null, Sys.PathOf(mount), null, request.PropagationAndScope, null);
+            int errno = Sys.Mount(null, Sys.PathOf(attached[^1]), null, request.PropagationAndScope, null);
             if (errno != 0)
                 throw MountFailure.Of(request.Mount, "setting its propagation (mount(2))", errno);
         }
-    }
-
-    // mount(2) takes the very directory, but returns no handle. Only a path leads into the mount, which whoever may rename on the way can lead into another: so it
-    // has to be one that was not there before, on that directory.
-    private SafeFileHandle MakeAndOpen(MountRequest request, SafeFileHandle place)
-    {
-        HashSet<int> before = [.. MountTable.Read().Entries.Select(entry => entry.Id)];
-        Make(request, place);
-        for (int attempt = 0; attempt < MaxRaces; attempt++)
-        {
-            string path = new FileInfo(Sys.PathOf(place)).LinkTarget!;
-            SafeFileHandle? mount = Sys.TryOpen(null, path, Sys.PathOnly | Tmds.Linux.LibC.O_NOFOLLOW, out _);
-            if (mount is not null && IsNewOn(place, before, MountTable.IdOf(mount)))
-                return mount;
-            mount?.Dispose();
-        }
-        // The kernel takes the topmost mount of a directory that a handle leads to.
-        bool isThere = MountTable.Read().Entries.Any(entry => IsNewOn(place, before, entry.Id));
-        int errno = isThere ? Sys.Unmount(Sys.PathOf(place), Sys.MNT_DETACH) : 0;
-        throw new ContainerdException(
-            ErrorKind.Unavailable,
-            $"Mounting {MountFailure.Describe(request.Mount)}: the target does not lead to what was mounted there; it may be being renamed."
-            + (errno == 0 ? " It was taken back." : $" Taking it back failed too: {Describe(errno)}; it is still mounted."))
-        { Subject = request.Mount.Source };
-    }
-
-    // On the place itself, or on what others have stacked on it meanwhile.
-    private static bool IsNewOn(SafeFileHandle place, HashSet<int> before, int id)
-    {
-        if (before.Contains(id))
-            return false;
-        int beneath = MountTable.IdOf(place);
-        ILookup<int, MountTableEntry> entries = MountTable.Read().Entries.ToLookup(entry => entry.Id);
-        string? path = entries[id].Select(entry => entry.Path).FirstOrDefault();
-        while (entries[id].FirstOrDefault() is { Path: { } there } entry && there == path)
-        {
-            if (entry.ParentId == beneath)
-                return true;
-            id = entry.ParentId;
-        }
-        return false;
     }
 
     private void Make(MountRequest request, SafeFileHandle place)
@@ -88,6 +58,11 @@ internal sealed class ClassicMounts(MountSettings settings)
                 Call(request, request.Mount.Source, place, flags, directories);
                 return true;
             });
+            return;
+        }
+        if (request.FuseHelper is not null)
+        {
+            request.FuseHelper.Mount(request, new FileInfo(Sys.PathOf(place)).LinkTarget!);
             return;
         }
         using LoopDevice? loop = request.IsRemount ? null : LoopDevice.For(request, settings.Limits);
@@ -138,23 +113,6 @@ internal sealed class ClassicMounts(MountSettings settings)
             opened.Add(directory);
             return Sys.PathOf(directory);
         }
-    }
-
-    // Only a mount in no mount table takes a map (M-12): so a clone of what was mounted takes its place.
-    private static SafeFileHandle ReplaceByMapped(MountRequest request, SafeFileHandle mount, SafeFileHandle place, List<SafeFileHandle> attached)
-    {
-        using SafeFileHandle userNamespace = IdMapNamespace.Open(request.Mount, request.IdMap!);
-        SafeFileHandle mapped = IdMappedMount.Clone(request.Mount, mount, userNamespace, readOnly: false, request.IsRecursiveBind);
-        int errno = MountPlace.TakeAway(mount);
-        if (errno != 0)
-        {
-            mapped.Dispose();
-            throw MountFailure.Of(request.Mount, "replacing it by one with mapped IDs", errno);
-        }
-        attached.Remove(mount);
-        mount.Dispose();
-        MountAttachment.Move(request, mapped, place, attached);
-        return mapped;
     }
 
     private static string Joined(Mount mount, IEnumerable<string> options)

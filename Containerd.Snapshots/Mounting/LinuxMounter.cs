@@ -23,17 +23,16 @@ namespace Containerd.Snapshots;
 /// <para><b>Image files.</b> With <c>loop</c> the source is attached to a free loop device, read-only where the mount is (<c>ro</c>, erofs, squashfs), past the
 /// page cache with <c>direct-io</c>. The device is freed by the kernel when the mount ends. A source that is a device is mounted as it is.</para>
 /// <para><b>FUSE.</b> Types <c>fuse.NAME</c> and <c>fuse3.NAME</c> are mounted by <c>mount.fuse</c> or <c>mount.fuse3</c>, which is given all options but propagation and
-/// maps, and 30 seconds; no other helper is ever run. It mounts in <see cref="LinuxMounterOptions.TemporaryDirectory"/>, from where the mount is taken, so that nobody leads
-/// it to another directory than the target. The server it starts belongs to the mount and ends with it.</para>
-/// <para><b>Detached trees</b> are in no mount table, and end with their handle or process, with two exceptions: a FUSE file system is in
-/// <see cref="LinuxMounterOptions.TemporaryDirectory"/> while its helper mounts it; and where the kernel cannot detach a tree it is mounted there until it is disposed.
+/// maps, and 30 seconds; no other helper is ever run. The server it starts belongs to the mount and ends with it.</para>
+/// <para><b>Detached trees</b> are in no mount table, and end with their handle or process, with two exceptions: what mount(2) or a helper mounts is in
+/// <see cref="LinuxMounterOptions.TemporaryDirectory"/> until it is taken from there; and where the kernel cannot detach a tree it is mounted there until it is disposed.
 /// The latter is the case with <see cref="MountApi.Mount2"/>, before Linux 5.2, before 6.15 for a tree of several mounts, and before 6.7 for an overlay of
 /// more than about a dozen layers. What a killed process leaves there is taken away when any process next mounts in the directory; nothing in it is ever deleted but empty
-/// directories. The directory stays mounted on itself, so that nothing in it shows up in other mount namespaces. Before 6.15 the mapped directories of
+/// directories and files. The directory stays mounted on itself, so that nothing in it shows up in other mount namespaces. Before 6.15 the mapped directories of
 /// an overlay are there too while it is being mounted. From Linux 6.15 on only FUSE uses the directory.</para>
 /// <para><b>All or none.</b> A failure takes back what the call had mounted, last first, through handles of those very mounts. Where that fails too, the
-/// message says that it is still mounted. Every mount goes onto the directory that was opened for it, and what is done to it afterwards is done to that mount,
-/// whatever others rename or link meanwhile.</para>
+/// message says that it is still mounted. Every mount goes onto the directory that was opened for it, whatever others rename or link
+/// meanwhile, and whole: what mount(2) mounts in several steps, or a helper, is mounted in <see cref="LinuxMounterOptions.TemporaryDirectory"/> and moved to the target.</para>
 /// <para>Needs Linux 5.6 (openat2) where a mount has a <see cref="Mount.Target"/>, and 5.12 for restrictions of a detached bind. Thread-safe. A call uses the mount
 /// namespace of its thread; a detached tree that is mounted temporarily has to be disposed in the namespace it was made in.
 /// Source: containerd core/mount/mount_linux.go.</para>

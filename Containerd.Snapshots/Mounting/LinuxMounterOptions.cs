@@ -21,7 +21,7 @@ public sealed class LinuxMounterOptions
         }
     } = TimeSpan.FromSeconds(2.5);
 
-    /// <summary>The directory to mount in where the kernel cannot make a mount that is in no place. Any number of processes of one user can share it.</summary>
+    /// <summary>The directory to mount in where the kernel cannot make a mount that is in no place, as by mount(2). Any number of processes of one user can share it.</summary>
     /// <value>
     /// Null: <c>/run/containerd-net-mounts</c> for root, <c>$XDG_RUNTIME_DIR/containerd-net-mounts</c> for others and in a user namespace. Made with mode 0700
     /// when it is first needed, its parent has to exist; one that is there has to be this user's, and nobody else may have write permission.

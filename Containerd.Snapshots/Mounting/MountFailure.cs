@@ -19,7 +19,7 @@ internal static class MountFailure
             Interop.ENOTBLK => " It needs a block device; option 'loop' makes one of an image file.",
             Interop.ENOSPC => " Its disk is full, or the namespace has as many mounts as fs.mount-max allows.",
             Interop.EBUSY => " The source or one of its directories is in use by another mount.",
-            Interop.EINVAL when LayersOnOverlays(mount) is { Length: > 0 } layers =>
+            Interop.EINVAL when kernelMessage?.Contains("not supported as upperdir", StringComparison.Ordinal) != false && LayersOnOverlays(mount) is { Length: > 0 } layers =>
                 $" {layers} lies on an overlay: on one that lies on another the kernel stacks no third, and a directory on an overlay is no upper directory.",
             Interop.EINVAL or Interop.ELOOP when kernelMessage is null => " The kernel log may say which option or directory it refused.",
             _ => "",

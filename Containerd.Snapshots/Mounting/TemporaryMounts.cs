@@ -10,7 +10,7 @@ namespace Containerd.Snapshots;
 /// <code>
 /// lock          held for moments: the directory is made private, what the dead have left is swept
 /// NAME.lock     held by the owner of NAME for as long as it lives
-/// NAME/N        an empty directory to mount on
+/// NAME/N        an empty directory or file to mount on
 /// </code>
 /// The directory is a bind mount of itself which is private, so that nothing mounted in it shows up in another mount namespace. It is looked for
 /// anew for each tree, since the calling thread may have a mount namespace of its own.

@@ -52,11 +52,15 @@ internal sealed class TemporaryTree : IDisposable
         throw Failure("Making a temporary place to mount on in", path, errno);
     }
 
-    /// <summary>The path of a new empty directory. It can be trusted: nobody else may write on the way.</summary>
-    public string NewPlace()
+    /// <summary>The path of a new empty directory, or file. It can be trusted: nobody else may write on the way.</summary>
+    public string NewPlace(bool isFile = false)
     {
         string place = (_places++).ToString(CultureInfo.InvariantCulture);
-        int errno = Sys.MakeDirectory(_directory, place, PrivateMode);
+        int errno;
+        if (isFile)
+            Sys.TryOpen(_directory, place, LibC.O_WRONLY | LibC.O_CREAT | LibC.O_EXCL | LibC.O_NOFOLLOW, out errno)?.Dispose();
+        else
+            errno = Sys.MakeDirectory(_directory, place, PrivateMode);
         return errno == 0 ? System.IO.Path.Join(Path, place) : throw Failure("Making a temporary place to mount on in", Path, errno);
     }
 
@@ -73,7 +77,7 @@ internal sealed class TemporaryTree : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>Unmounts and removes a tree whose lock is held. rmdir alone removes directories: it takes no mount point and nothing that has content.</summary>
+    /// <summary>Unmounts and removes a tree whose lock is held. Only empty directories and files are removed, one by one: the kernel takes no mount point.</summary>
     /// <returns>What keeps it; null when it is gone.</returns>
     public static string? Remove(SafeFileHandle root, string name, bool lazily)
     {
@@ -94,7 +98,7 @@ internal sealed class TemporaryTree : IDisposable
         {
             if (directory is not null)
             {
-                foreach (string place in Directory.EnumerateDirectories(Sys.PathOf(directory)).Select(System.IO.Path.GetFileName).ToList()!)
+                foreach (string place in Directory.EnumerateFileSystemEntries(Sys.PathOf(directory)).Select(System.IO.Path.GetFileName).ToList()!)
                 {
                     if (Clear(directory, place, lazily) is { } problem)
                         return problem;
@@ -131,6 +135,8 @@ internal sealed class TemporaryTree : IDisposable
         if (errno is not (EINVAL or ENOENT))
             return $"unmounting '{Excerpt.Of(path)}': {Describe(errno)}";
         errno = Sys.Unlink(directory, place, isDirectory: true);
+        if (errno == ENOTDIR && Sys.Status(directory, place, out EntryStatus status) == 0 && status is { IsRegular: true, Size: 0 })
+            errno = Sys.Unlink(directory, place, isDirectory: false);
         return errno is 0 or ENOENT ? null : $"removing the empty directory '{place}': {Describe(errno)}";
     }
 }

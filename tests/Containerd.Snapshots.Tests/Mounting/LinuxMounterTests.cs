@@ -29,7 +29,7 @@ public class LinuxMounterTests
         OverlayMount overlay = NewOverlay(200, new string('x', 120));
         Assert.That(overlay.ToMount().Options.Sum(option => option.Length), Is.GreaterThan(4096));
 
-        new LinuxMounter(new() { Api = api }).Mount([overlay.ToMount()], target);
+        MounterOf(api).Mount([overlay.ToMount()], target);
         Assert.That(Directory.GetFiles(target), Has.Length.EqualTo(200));
         File.WriteAllText(Path.Join(target, "new"), "");
         Assert.That(File.Exists(Path.Join(overlay.UpperDirectory, "new")));
@@ -40,7 +40,7 @@ public class LinuxMounterTests
     {
         string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
         Mount mount = NewOverlay(400, new string('x', 60)).ToMount();
-        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter(new() { Api = MountApi.Mount2 }).Mount([mount], target))!;
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => MounterOf(MountApi.Mount2).Mount([mount], target))!;
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
         Assert.That(failure.Message, Does.Contain("4095"));
         Assert.That(() => new LinuxMounter().Mount([mount], target), Throws.Nothing);
@@ -78,7 +78,7 @@ public class LinuxMounterTests
     [TestCase(MountApi.Descriptor)]
     public void More_layers_than_the_kernel_takes_are_refused_in_its_words(MountApi api)
     {
-        ContainerdException failure = Assert.Throws<ContainerdException>(() => new LinuxMounter(new() { Api = api }).Mount([NewOverlay(501, "x").ToMount()], _directory))!;
+        ContainerdException failure = Assert.Throws<ContainerdException>(() => MounterOf(api).Mount([NewOverlay(501, "x").ToMount()], _directory))!;
         Assert.That(failure.Message, Does.Contain("limit is 500"));
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.InvalidArgument));
     }
@@ -95,7 +95,7 @@ public class LinuxMounterTests
                 () => new LinuxMounter(new() { Api = MountApi.Descriptor }) { Limits = new() { NewestOverlayForm = OverlayForm.OneValue } }.Mount([mount], target))!;
             Assert.That(failure.Kind, Is.EqualTo(ErrorKind.ResourceExhausted));
             Assert.That(MountTable.Read().At(target), Is.Empty);
-            new LinuxMounter { Limits = new() { NewestOverlayForm = OverlayForm.OneValue } }.Mount([mount], target);
+            new LinuxMounter(new() { TemporaryDirectory = Path.Join(_directory, "temporary") }) { Limits = new() { NewestOverlayForm = OverlayForm.OneValue } }.Mount([mount], target);
             Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
             new LinuxMounter().Unmount(target);
         }
@@ -254,7 +254,7 @@ public class LinuxMounterTests
         int before = Directory.GetFiles("/proc/self/fd").Length;
         OverlayMount overlay = NewOverlay(3, "x") with { Options = ["nosuchoption"] };
         foreach (MountApi api in Enum.GetValues<MountApi>())
-            Assert.That(() => new LinuxMounter(new() { Api = api }).Mount([overlay.ToMount()], _directory), Throws.InstanceOf<ContainerdException>());
+            Assert.That(() => MounterOf(api).Mount([overlay.ToMount()], _directory), Throws.InstanceOf<ContainerdException>());
         Assert.That(Directory.GetFiles("/proc/self/fd"), Has.Length.LessThanOrEqualTo(before + 2));
     }
 
@@ -269,7 +269,7 @@ public class LinuxMounterTests
         Directory.CreateDirectory(target);
         new LinuxMounter().Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], target);
         var attached = new List<SafeFileHandle>();
-        new ClassicMounts(new MountSettings(KernelLimits.None, new TemporaryMounts(null, null)))
+        new ClassicMounts(new MountSettings(KernelLimits.None, new TemporaryMounts(Path.Join(_directory, "temporary"), null)))
             .MountAt(MountRequest.ParseAll([Mount.Bind(source, readOnly: true)])[0], place, attached);
         attached.ForEach(mount => mount.Dispose());
         Assert.That(() => File.WriteAllText(Path.Join(moved, "file"), ""), Throws.InstanceOf<IOException>());
@@ -282,7 +282,7 @@ public class LinuxMounterTests
     {
         string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName, source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName;
         using SafeFileHandle place = MountPlace.OpenTarget(target);
-        new LinuxMounter(new() { Api = api }).Mount([Mount.Bind(source, readOnly: true)], Interop.Sys.PathOf(place));
+        MounterOf(api).Mount([Mount.Bind(source, readOnly: true)], Interop.Sys.PathOf(place));
         Assert.That(() => File.WriteAllText(Path.Join(target, "file"), ""), Throws.InstanceOf<IOException>());
         Assert.That(MountTable.Read().At(target), Has.Count.EqualTo(1));
     }
@@ -292,7 +292,7 @@ public class LinuxMounterTests
     public void A_recursive_bind_is_read_only_also_where_mounts_cover_each_other(MountApi api)
     {
         string inner = Directory.CreateDirectory(Path.Join(_directory, "source/inner")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
-        var mounter = new LinuxMounter(new() { Api = api });
+        var mounter = MounterOf(api);
         for (int i = 0; i < 2; i++)
             mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs" }], inner);
         mounter.Mount([Mount.Bind(Path.Join(_directory, "source"), readOnly: true)], target);
@@ -363,7 +363,7 @@ public class LinuxMounterTests
     {
         string[] names = ["a", "b", "one", "two", "three"];
         string[] paths = [.. names.Select(name => Directory.CreateDirectory(Path.Join(_directory, name)).FullName)];
-        var mounter = new LinuxMounter(new() { Api = api });
+        var mounter = MounterOf(api);
         mounter.Mount([new OverlayMount { LowerDirectories = [paths[0], paths[1]] }.ToMount()], paths[2]);
         mounter.Mount([new OverlayMount { LowerDirectories = [paths[1], paths[2]] }.ToMount()], paths[3]);
         ContainerdException failure = Assert.Throws<ContainerdException>(
@@ -377,7 +377,7 @@ public class LinuxMounterTests
     {
         string root = Directory.CreateDirectory(Path.Join(_directory, "root")).FullName, target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
         Directory.CreateDirectory(Path.Join(root, "mnt"));
-        var mounter = new LinuxMounter(new() { Api = api });
+        var mounter = MounterOf(api);
         var tmpfs = new Mount { Type = "tmpfs", Source = "tmpfs" };
         mounter.Mount([tmpfs, Mount.Bind(root) with { Target = "./" }, tmpfs with { Target = "mnt" }], target);
         Assert.That(MountTable.Read().At(target).Select(entry => entry.Path), Is.EqualTo(new[] { Path.Join(target, "mnt"), target, target }));
@@ -389,7 +389,7 @@ public class LinuxMounterTests
         foreach (MountApi api in Enum.GetValues<MountApi>())
         {
             string target = Directory.CreateDirectory(Path.Join(_directory, $"target-{api}")).FullName;
-            var mounter = new LinuxMounter(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") });
+            LinuxMounter mounter = MounterOf(api);
             mounter.Mount([NewOverlay(1, $"x{api}").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
             Assert.That(File.Exists(Path.Join(target, "file-0")));
             Assert.That(MountTable.Read().At(target).Single().Type, Does.StartWith("fuse"));
@@ -411,6 +411,40 @@ public class LinuxMounterTests
             }
         }
     }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void A_read_only_bind_is_read_only_wherever_it_propagates_to(MountApi api)
+    {
+        string shared = Directory.CreateDirectory(Path.Join(_directory, "shared")).FullName, peer = Directory.CreateDirectory(Path.Join(_directory, "peer")).FullName;
+        var mounter = MounterOf(api);
+        mounter.Mount([new Mount { Type = "tmpfs", Source = "tmpfs", Options = ["shared"] }], shared);
+        mounter.Mount([new Mount { Type = "bind", Source = shared, Options = ["bind"] }], peer);
+        string target = Directory.CreateDirectory(Path.Join(shared, "target")).FullName;
+        mounter.Mount([Mount.Bind(Directory.CreateDirectory(Path.Join(_directory, "source")).FullName, readOnly: true)], target);
+        Assert.That(MountTable.Read().At(peer), Has.Count.EqualTo(2));
+        foreach (string shown in (string[])[target, Path.Join(peer, "target")])
+            Assert.That(() => File.WriteAllText(Path.Join(shown, "file"), ""), Throws.InstanceOf<IOException>());
+    }
+
+    [TestCase(MountApi.Descriptor)]
+    [TestCase(MountApi.Mount2)]
+    public void Mounts_are_made_beside_each_other(MountApi api)
+    {
+        string source = Directory.CreateDirectory(Path.Join(_directory, "source")).FullName;
+        LinuxMounter mounter = MounterOf(api);
+        Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            string target = Directory.CreateDirectory(Path.Join(_directory, $"target-{i}")).FullName;
+            mounter.Mount([Mount.Bind(source, readOnly: true)], target);
+            Assert.That(() => File.WriteAllText(Path.Join(target, "file"), ""), Throws.InstanceOf<IOException>());
+            mounter.Unmount(target, i % 2 == 0 ? UnmountOptions.None : UnmountOptions.Recursive);
+            Assert.That(MountTable.Read().At(target), Is.Empty);
+        });
+    }
+
+    // Never in the machine's own directory for temporary mounts, which would stay.
+    private LinuxMounter MounterOf(MountApi api) => new(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") });
 
     private OverlayMount NewOverlay(int layers, string padding)
     {
@@ -466,7 +500,7 @@ public class LinuxMounterTests
     public void A_fuse_mount_goes_by_the_helper_too()
     {
         string target = Directory.CreateDirectory(Path.Join(_directory, "target")).FullName;
-        new LinuxMounter().Mount([NewOverlay(1, "x").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
+        MounterOf(MountApi.Auto).Mount([NewOverlay(1, "x").ToMount() with { Type = "fuse3.fuse-overlayfs" }], target);
         Assert.That(FuseUnmounting.IsFuse(target));
         Assert.That(FuseUnmounting.IsFuse(_directory), Is.False);
         Assert.That(FuseUnmounting.Unmount(target, lazily: false), Is.Null);
@@ -502,7 +536,7 @@ public class LinuxMounterTests
         tool.WaitForExit();
         foreach (MountApi api in Enum.GetValues<MountApi>())
         {
-            using IDetachedMount tree = new LinuxMounter(new() { Api = api, TemporaryDirectory = Path.Join(_directory, "temporary") })
+            using IDetachedMount tree = MounterOf(api)
                 .MountDetached([new Mount { Type = "squashfs", Source = image, Options = ["loop"] }]);
             Assert.That(File.Exists(Path.Join(tree.Path, "file")));
         }

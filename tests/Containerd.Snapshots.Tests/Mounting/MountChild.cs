@@ -22,7 +22,7 @@ internal static class MountChild
                 }
                 return 0;
             case ["restrict", string bound, string target, string api]:
-                new LinuxMounter(new() { Api = Enum.Parse<MountApi>(api) }).Mount([new Mount { Type = "bind", Source = bound, Options = ["bind", "ro"] }], target);
+                new LinuxMounter(new() { Api = Enum.Parse<MountApi>(api), TemporaryDirectory = target + ".temporary" }).Mount([new Mount { Type = "bind", Source = bound, Options = ["bind", "ro"] }], target);
                 Console.WriteLine(File.ReadLines("/proc/self/mountinfo").Last(line => line.Split(' ')[4] == target).Split(' ')[5]);
                 return 0;
             case ["unmount", string mounted]:

@@ -105,12 +105,20 @@ internal sealed class TarWriter(PipeWriter output)
             _pax.Add("uid"u8, member.Uid);
     }
 
-    // As GNU tar writes what would end the key (xattr_encode_keyword).
+    // As GNU tar writes what would end the key (xattr_encode_keyword), and what would then be read as that. No other percent sign: only GNU tar and the reader here take any
+    // of this back, to all others a name is what it is.
     private static byte[] Escaped(ReadOnlySpan<byte> name)
     {
         var escaped = new List<byte>(name.Length + 2);
-        foreach (byte letter in name)
-            escaped.AddRange(letter switch { (byte)'=' => "%3D"u8, (byte)'%' => "%25"u8, _ => [letter] });
+        for (; !name.IsEmpty; name = name[1..])
+        {
+            if (name[0] == '=')
+                escaped.AddRange("%3D"u8);
+            else if (name.StartsWith("%3D"u8) || name.StartsWith("%25"u8))
+                escaped.AddRange("%25"u8);
+            else
+                escaped.Add(name[0]);
+        }
         return [.. escaped];
     }
 }

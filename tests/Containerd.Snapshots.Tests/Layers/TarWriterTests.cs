@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Text;
 using Containerd.Conformance;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots.Tests;
 
@@ -76,6 +77,28 @@ public sealed class TarWriterTests
             byte[] expected = TarBuilder.PaxRecords([("hdrcharset", "BINARY"u8.ToArray()), ("linkpath", target)]);
             Assert.That(written.AsSpan(512, expected.Length).SequenceEqual(expected), $"{length}");
         }
+    }
+
+    /// <summary>What only GNU tar takes back is escaped where it has to be: go's archive/tar and libarchive take it for the name.</summary>
+    [TestCase("user.100%", "user.100%")]
+    [TestCase("user.%41 %3d %2", "user.%41 %3d %2")]
+    [TestCase("user.a=b", "user.a%3Db")]
+    [TestCase("user.%3D%25%", "user.%253D%2525%")]
+    [TestCase("user.%%3D=%", "user.%%253D%3D%")]
+    public async Task Names_of_attributes_are_written_as_they_are_where_that_can_be(string name, string expected)
+    {
+        var file = new XattrSet();
+        using var scratch = new LayerScratch();
+        FileXattr.Set(scratch.Tree, name, [1]);
+        using (SafeFileHandle tree = MountStack.Open(scratch.Tree))
+            Assert.That(file.TryRead(tree, out _));
+        byte[] written = await WriteAsync(tar => tar.WriteHeader(new TarMember(TarEntryType.Directory), "d/"u8, default, file));
+        int length = Convert.ToInt32(Encoding.ASCII.GetString(written, 124, 11), 8);
+        Assert.That(Encoding.ASCII.GetString(written, 512, length), Does.EndWith($" SCHILY.xattr.{expected}=\u0001\n"));
+        var records = new PaxRecords();
+        records.Parse(written.AsSpan(512, length), global: false);
+        records.Xattr(0, out ReadOnlySpan<byte> read, out _);
+        Assert.That(Encoding.ASCII.GetString(read), Is.EqualTo(name));
     }
 
     [Test]

@@ -48,7 +48,7 @@ internal sealed class ExpansionGuard(PipeWriter output, LayerLimits limits) : Pi
         if (expanded <= limits.ExpansionRatioFloorBytes)
             return;
         long compressed = Math.Max(Compressed, 1);
-        if (expanded / compressed >= limits.MaxExpansionRatio)
+        if ((expanded - 1) / compressed >= limits.MaxExpansionRatio)
         {
             throw Exceeded(
                 nameof(LayerLimits.MaxExpansionRatio),

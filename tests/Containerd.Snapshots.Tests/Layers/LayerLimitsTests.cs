@@ -91,6 +91,16 @@ public sealed class LayerLimitsTests
         Assert.That(e, Has.Property("Kind").EqualTo(ErrorKind.ResourceExhausted).And.Property("Subject").EqualTo(nameof(LayerLimits.MaxExpansionRatio)));
     }
 
+    /// <summary>What is as many times larger as it may be passes: a layer that is not compressed is as large as it is.</summary>
+    [Test]
+    public async Task ExpansionRatioThatIsReached()
+    {
+        using var scratch = new LayerScratch();
+        var limits = new LayerLimits { MaxExpansionRatio = 1, ExpansionRatioFloorBytes = 1 };
+        await scratch.ApplyAsync(new TarBuilder().File("f").ToArray(), new() { Limits = limits });
+        Assert.That(File.Exists(Path.Join(scratch.Tree, "f")));
+    }
+
     /// <summary>A directory far deeper than any path is long, made of paths through links: it can be removed again, and costs no more than its entries.</summary>
     [Test, CancelAfter(60_000)]
     public async Task DepthThroughLinks()

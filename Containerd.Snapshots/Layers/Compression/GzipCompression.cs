@@ -23,7 +23,7 @@ public sealed class GzipCompression : ILayerCompression
     /// <summary>Makes the compression; it has no state.</summary>
     /// <param name="useIsal">
     /// Whether layers are expanded by ISA-L (<c>libisal.so.2</c>) where that library is installed: a quarter faster, or more. Where it is not, or this is false, the
-    /// runtime's zlib does it. Both refuse the same and give the same bytes.
+    /// runtime's zlib does it. Both give the same bytes; the latter also refuses codes with unused bit patterns, which no compressor makes.
     /// </param>
     public GzipCompression(bool useIsal = true) : this(Math.Min(Environment.ProcessorCount, MaxWorkers), useIsal)
     {

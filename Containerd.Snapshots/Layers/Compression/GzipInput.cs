@@ -3,34 +3,34 @@ using System.Buffers.Binary;
 
 namespace Containerd.Snapshots;
 
-/// <summary>
-/// Gives compressed bytes to an inflater, which reads ahead of the end of its member, and finds that end again: the checksum and length of what
-/// came out, eight bytes long, stand right behind it.
-/// </summary>
+/// <summary>Gives compressed bytes to an inflater, so that what it was given last ends where its member does.</summary>
 /// <remarks>
-/// The BCL's own gzip stream ignores garbage behind a member and the loss of its end; hence this. A stream only for the inflater's reading side.
+/// The BCL's own gzip stream ignores garbage behind a member and the loss of its end; hence this. A stream only for the reading side of an inflater that takes more
+/// than it needs and does not tell how much it needed.
 /// </remarks>
 internal sealed class GzipInput(BlockReader input) : Stream
 {
     private const int ChunkLength = 64 << 10;
-    private const int HistoryLength = 1 << 10;
+    private const int PieceLength = 1 << 10;
     private const int TrailerLength = 8;
+    private const int MostExpanded = 1032; // of one byte: 258 for a length of one bit and a distance of one bit
 
-    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(HistoryLength + ChunkLength + HistoryLength);
+    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(ChunkLength);
     private int _position;
     private int _end;
-    private int _handed;
-    private int _memberStart;
+
+    /// <summary>How much has come out of the member so far, as its trailer counts it. To be kept up to date by who reads this as a stream.</summary>
+    public uint Expanded { get; set; }
 
     /// <summary>The next byte, or -1 at the end.</summary>
     public async ValueTask<int> ReadByteAsync(CancellationToken cancellationToken) =>
-        await EnsureAsync(1, _position, cancellationToken).ConfigureAwait(false) ? _buffer[_position++] : -1;
+        await EnsureAsync(1, cancellationToken).ConfigureAwait(false) ? _buffer[_position++] : -1;
 
     /// <summary>The bytes at hand; empty only before <see cref="FillAsync"/> or at the end.</summary>
     public ReadOnlySpan<byte> Span => _buffer.AsSpan(_position, _end - _position);
 
     /// <summary>Makes sure that there are bytes at hand; false at the end.</summary>
-    public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => EnsureAsync(1, _position, cancellationToken);
+    public ValueTask<bool> FillAsync(CancellationToken cancellationToken) => EnsureAsync(1, cancellationToken);
 
     /// <summary>Says that bytes at hand are used up; a negative number, down to -8, that as many used before are not.</summary>
     public void Advance(int count) => _position += count;
@@ -38,75 +38,47 @@ internal sealed class GzipInput(BlockReader input) : Stream
     /// <summary>Reads the trailer of a member, which is right here; null where the stream ends before.</summary>
     public async ValueTask<ulong?> ReadTrailerAsync(CancellationToken cancellationToken)
     {
-        if (!await EnsureAsync(TrailerLength, _position, cancellationToken).ConfigureAwait(false))
+        if (!await EnsureAsync(TrailerLength, cancellationToken).ConfigureAwait(false))
             return null;
         ulong trailer = BinaryPrimitives.ReadUInt64LittleEndian(Span);
         _position += TrailerLength;
         return trailer;
     }
 
-    /// <summary>Says that the compressed data of a member starts here.</summary>
-    public void BeginMember() => _memberStart = _handed = _position;
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (!await EnsureAsync(1, _position, cancellationToken).ConfigureAwait(false))
-            return 0;
-        int count = Math.Min(buffer.Length, _end - _position);
+        await EnsureAsync(PieceLength + TrailerLength, cancellationToken).ConfigureAwait(false);
+        int count = PieceOf(Math.Min(Math.Min(buffer.Length, PieceLength), _end - _position));
         _buffer.AsSpan(_position, count).CopyTo(buffer.Span);
-        _handed = _position;
         _position += count;
         return count;
     }
 
-    /// <summary>Moves to right behind the trailer of the member that the inflater has finished.</summary>
-    /// <returns>False where there is no such trailer: the member is damaged or cut off.</returns>
-    public async ValueTask<bool> SeekBehindTrailerAsync(MemberTrailer trailer, CancellationToken cancellationToken)
+    // Wherever the member may end, by the length that would be in its trailer, a piece ends too, and the one before it a byte earlier. So the member ends where the piece does
+    // with which the inflater is done, or no trailer is there.
+    private int PieceOf(int count)
     {
-        // The inflater stopped within the last bytes it was handed; the trailer may reach beyond them.
-        await EnsureAsync(TrailerLength, _handed, cancellationToken).ConfigureAwait(false);
-        int at = trailer.IsOfNothing ? BehindNothing() : BehindContent(trailer.Value);
-        if (at < 0)
-            return false;
-        _position = at + TrailerLength;
-        return true;
-    }
-
-    // Sixty-four bits that have to be what they are find their own place.
-    private int BehindContent(ulong trailer)
-    {
-        for (int at = Math.Max(_handed - TrailerLength, Math.Max(_memberStart + 2, 0)); at <= _end - TrailerLength; at++) // no deflate stream is shorter than two bytes
+        uint most = (uint)(count + sizeof(ulong)) * MostExpanded; // it may have kept some bits
+        for (int length = 1; length <= count && length + TrailerLength <= _end - _position; length++)
         {
-            if (BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == trailer)
-                return at;
+            if (BinaryPrimitives.ReadUInt32LittleEndian(_buffer.AsSpan(_position + length + sizeof(uint))) - Expanded <= most)
+                return Math.Max(length - 1, 1);
         }
-        return -1;
+        return count;
     }
 
-    // The trailer of an empty member is all zeros, which many places look like: where it is, the compressed data itself has to tell.
-    private int BehindNothing()
-    {
-        if (_memberStart < 0)
-            return -1;
-        int at = _memberStart + EmptyDeflate.Length(_buffer.AsSpan(_memberStart, _end - _memberStart));
-        bool isTrailer = at > _memberStart && at <= _end - TrailerLength && BinaryPrimitives.ReadUInt64LittleEndian(_buffer.AsSpan(at)) == 0;
-        return isTrailer ? at : -1;
-    }
-
-    // Keeps what lies behind an offset, and a little in front of it: a trailer, or a member without content, may have begun in what the inflater took before.
-    private async ValueTask<bool> EnsureAsync(int count, int keepFrom, CancellationToken cancellationToken)
+    // Keeps a little in front of what is at hand: an inflater may give back what it took.
+    private async ValueTask<bool> EnsureAsync(int count, CancellationToken cancellationToken)
     {
         if (_end - _position >= count)
             return true;
-        keepFrom = Math.Max(0, keepFrom - HistoryLength);
+        int keepFrom = Math.Max(0, _position - TrailerLength);
         _buffer.AsSpan(keepFrom, _end - keepFrom).CopyTo(_buffer);
         _position -= keepFrom;
         _end -= keepFrom;
-        _handed -= keepFrom;
-        _memberStart = Math.Max(_memberStart - keepFrom, int.MinValue / 2);
         while (_end - _position < count && await input.FillAsync(cancellationToken).ConfigureAwait(false))
         {
-            int step = Math.Min(Math.Min(Math.Max(ChunkLength - _end, count), _buffer.Length - _end), input.Span.Length);
+            int step = Math.Min(ChunkLength - _end, input.Span.Length);
             input.Span[..step].CopyTo(_buffer.AsSpan(_end));
             input.Advance(step);
             _end += step;

@@ -4,16 +4,16 @@ namespace Containerd.Snapshots;
 internal struct MemberTrailer
 {
     private uint _checksum;
-    private long _length;
 
-    public readonly bool IsOfNothing => _length == 0;
+    /// <summary>The length, modulo 2^32.</summary>
+    public uint Length { get; private set; }
 
     /// <summary>Its eight bytes.</summary>
-    public readonly ulong Value => ((ulong)(uint)_length << 32) | _checksum;
+    public readonly ulong Value => ((ulong)Length << 32) | _checksum;
 
     public void Append(ReadOnlySpan<byte> expanded)
     {
         _checksum = Crc32.Append(_checksum, expanded);
-        _length += expanded.Length;
+        Length += (uint)expanded.Length;
     }
 }

@@ -8,7 +8,7 @@ internal sealed class ZlibInflater(GzipInput members, BlockWriter output)
     /// <inheritdoc cref="IsalInflater.InflateAsync"/>
     public async ValueTask<bool> InflateAsync(CancellationToken cancellationToken)
     {
-        members.BeginMember();
+        members.Expanded = 0;
         var trailer = new MemberTrailer();
         var inflate = new DeflateStream(members, CompressionMode.Decompress, leaveOpen: true);
         await using (inflate.ConfigureAwait(false))
@@ -28,10 +28,11 @@ internal sealed class ZlibInflater(GzipInput members, BlockWriter output)
                 if (count == 0)
                     break;
                 trailer.Append(room.Span[..count]);
+                members.Expanded = trailer.Length;
                 if (!await output.AdvanceAsync(count, cancellationToken).ConfigureAwait(false))
                     return false;
             }
         }
-        return await members.SeekBehindTrailerAsync(trailer, cancellationToken).ConfigureAwait(false) ? true : throw GzipDecoder.BadTrailer();
+        return await members.ReadTrailerAsync(cancellationToken).ConfigureAwait(false) == trailer.Value ? true : throw GzipDecoder.BadTrailer();
     }
 }

@@ -160,7 +160,8 @@ public sealed partial class ImageService : IDisposable
     /// <param name="cancellationToken">Stops the unpacking; layers that are done stay.</param>
     /// <returns>The chain ID of the topmost layer: the parent for snapshots of the image.</returns>
     /// <exception cref="ContainerdException"><see cref="ErrorKind.NotFound"/>: a layer is not in the content store. -or-
-    /// <see cref="ErrorKind.InvalidArgument"/>: the image has no layers. -or- what <see cref="ILayerApplier.ApplyAsync"/>, <see cref="ISnapshotter.PrepareAsync"/> and
+    /// <see cref="ErrorKind.InvalidArgument"/>: the image has no layers. -or- <see cref="ErrorKind.AlreadyExists"/>: an active snapshot or a view has the chain ID of a layer for
+    /// its key. -or- what <see cref="ILayerApplier.ApplyAsync"/>, <see cref="ISnapshotter.PrepareAsync"/> and
     /// <see cref="ISnapshotter.CommitAsync"/> throw.</exception>
     /// <exception cref="DigestMismatchException">A layer is not, uncompressed, what the configuration says. It is not committed; the others are stopped.</exception>
     public async Task<string> UnpackAsync(

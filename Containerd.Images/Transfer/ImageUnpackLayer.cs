@@ -127,6 +127,8 @@ internal sealed class ImageUnpackLayer(IContentStore content, ExtractionPlaces p
         }
         catch (ContainerdException e) when (e.Kind == ErrorKind.AlreadyExists)
         {
+            if (!await IsCommittedAsync(cancellationToken).ConfigureAwait(false))
+                throw; // somebody works in a snapshot that has this name
             return true;
         }
     }
@@ -188,7 +190,9 @@ internal sealed class ImageUnpackLayer(IContentStore content, ExtractionPlaces p
         }
         catch (ContainerdException e) when (e.Kind == ErrorKind.AlreadyExists)
         {
-            // A user of another content store was faster; the tree is the same.
+            // A user of another content store was faster; the tree is the same. Or somebody works in a snapshot that has this name.
+            if (!await IsCommittedAsync(cancellationToken).ConfigureAwait(false))
+                throw;
         }
     }
 

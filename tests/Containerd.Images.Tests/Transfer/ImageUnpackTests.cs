@@ -345,6 +345,21 @@ public sealed class ImageUnpackTests
         await bed.AssertTidyAsync(image);
     }
 
+    /// <summary>An active snapshot that somebody gave a chain's name is nothing that others could be made on, and not taken for the committed one.</summary>
+    [Test]
+    public async Task AnActiveSnapshotIsNotTakenForACommittedOne([Values("overlay", "native")] string snapshotter, [Values(0, 1)] int layer)
+    {
+        await using var bed = new UnpackBed(snapshotter);
+        Image image = await bed.AddAsync(Layer("a"), Layer("b"));
+        string name = ChainId.ComputeAll(image.DiffIds)[layer].ToString();
+        await bed.Snapshots.PrepareAsync(name);
+        var e = Assert.ThrowsAsync<ContainerdException>(() => bed.UnpackAsync(image).WaitAsync(Soon));
+        Assert.That(e, Has.Property("Kind").EqualTo(ErrorKind.AlreadyExists).And.Property("Subject").EqualTo(name));
+        await bed.Snapshots.RemoveAsync(name);
+        await bed.UnpackAsync(image);
+        await bed.AssertTidyAsync(image);
+    }
+
     [Test]
     public async Task CallsThatShareLayersShareTheWork()
     {

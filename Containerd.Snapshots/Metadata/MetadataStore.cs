@@ -104,7 +104,10 @@ internal sealed partial class MetadataStore : IDisposable
     {
         ObjectDisposedException.ThrowIf(_isDisposed, typeof(ISnapshotter));
         if (_still is not null && TryReadStill(_still, body, out T? result))
+        {
+            DisposeReadersIfClosed();
             return result;
+        }
         if (!_readers.TryTake(out MetadataConnection? reader))
             reader = _openReader();
         try
@@ -234,7 +237,12 @@ internal sealed partial class MetadataStore : IDisposable
             _readers.Add(reader);
         else
             reader.Dispose();
-        // Nobody else would close it.
+        DisposeReadersIfClosed();
+    }
+
+    // What was given back since then nobody else would close.
+    private void DisposeReadersIfClosed()
+    {
         if (_isDisposed)
             DisposeReaders();
     }

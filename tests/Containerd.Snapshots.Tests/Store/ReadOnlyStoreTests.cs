@@ -155,6 +155,27 @@ public class ReadOnlyStoreTests : StoreContentTest
     }
 
     [Test]
+    public async Task Closing_while_it_is_read_leaves_no_file_open()
+    {
+        await MakeStoreAsync(Root);
+        for (int i = 0; i < 30; i++)
+        {
+            OverlaySnapshotter reader = OpenToRead();
+            Task[] reading = [.. Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                while (true)
+                    await reader.FindAsync("base");
+            }))];
+            await Task.Delay(2);
+            reader.Dispose();
+            foreach (Task one in reading)
+                Assert.That(async () => await one, Throws.InstanceOf<ObjectDisposedException>());
+        }
+        Assert.That(Directory.GetFileSystemEntries("/proc/self/fd").Select(file => new FileInfo(file).LinkTarget), Has.None.StartsWith(Root));
+    }
+
+
+    [Test]
     public async Task A_store_that_a_killed_process_left_is_read_with_what_is_only_in_its_log()
     {
         string copy = await CopyOfOpenStoreAsync();

@@ -140,9 +140,18 @@ public abstract partial class LocalSnapshotter
         while (FindRecord(key) is { Kind: SnapshotKind.Active, Info.Parent: null, Tree: { } tree } && Directory.Exists(FilesOf(tree)))
         {
             SafeFileHandle? held = _places.Of(tree).TryLock(tree.Id);
-            if (held is not null && FindRecord(key)?.Tree == tree)
-                return held;
-            held?.Dispose();
+            bool isIts = false;
+            try
+            {
+                isIts = held is not null && FindRecord(key)?.Tree == tree;
+                if (isIts)
+                    return held;
+            }
+            finally
+            {
+                if (!isIts)
+                    held?.Dispose();
+            }
             TimeSpan waited = _timeProvider.GetElapsedTime(start);
             if (waited >= _busyTimeout)
             {

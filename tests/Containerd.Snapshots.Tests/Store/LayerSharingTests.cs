@@ -1,4 +1,5 @@
 using Containerd.Conformance;
+using Microsoft.Win32.SafeHandles;
 
 namespace Containerd.Snapshots;
 
@@ -262,6 +263,30 @@ public class LayerSharingTests : StoreContentTest
         Assert.That(logger.Entries.Select(entry => entry.Id), Has.None.EqualTo(3012));
         await snapshotter.CleanupAsync();
         Assert.That(Entries("layers"), Has.Length.EqualTo(1));
+    }
+
+
+    [Test]
+    public async Task A_commit_that_ends_since_the_store_is_closed_holds_up_no_other()
+    {
+        await using var other = new OverlaySnapshotter(Plain(Root));
+        for (int round = 0; round < 12; round++)
+        {
+            var trees = new List<string>();
+            for (int i = 0; i < 100; i++)
+                trees.Add(Path.GetDirectoryName(UpperOf(await other.PrepareAsync($"key {round} {i}")))!);
+            var closed = new OverlaySnapshotter(Plain(Root));
+            int of = round;
+            Task[] committing = [.. Enumerable.Range(0, trees.Count).Select(i => Task.Run(() => closed.CommitAsync($"layer {of} {i}", $"key {of} {i}")))];
+            await committing[round];
+            closed.Dispose();
+            await Task.WhenAll(committing).ContinueWith(_ => { }, TaskScheduler.Default);
+            foreach (string tree in trees)
+            {
+                using SafeFileHandle directory = Interop.Sys.TryOpen(null, tree, Interop.Sys.ReadDirectoryOnly, out _)!;
+                Assert.That(Interop.Sys.TryLock(directory, tree), $"round {round}: {tree}");
+            }
+        }
     }
 
 

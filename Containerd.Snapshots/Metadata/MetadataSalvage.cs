@@ -24,6 +24,7 @@ internal static class MetadataSalvage
         MetadataSchema.Migrate(target, isNew: true);
         Write(target, () =>
         {
+            target.Execute("DELETE FROM snapshot WHERE tree IS NULL AND kind <> 1");
             // What refers to what was lost is lost too; again and again, since chains are long.
             while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT name FROM snapshot)") > 0)
             {

@@ -49,7 +49,7 @@ internal static class SnapshotTable
             """, name);
         var trees = new List<TreeRecord>();
         while (row.Read())
-            trees.Add(ReadTree(row)!.Value);
+            trees.Add(ReadTree(row) ?? throw WithoutTree(name));
         return trees;
     }
 
@@ -140,7 +140,7 @@ internal static class SnapshotTable
             SELECT tree, keeps_deletions, has_deletions, NULL, NULL, NULL, inodes, bytes, fingerprint, synced FROM snapshot
             WHERE diff_id = ?1 AND keeps_deletions >= ?2 AND is_damaged = 0 ORDER BY keeps_deletions DESC LIMIT 1
             """, diffId, overParent);
-        return row.Read() ? new CommittedTree(ReadTree(row)!.Value, ReadMeasure(row, 6), diffId, row.Flag(9)) : null;
+        return row.Read() ? new CommittedTree(ReadTree(row) ?? throw WithoutTree(diffId), ReadMeasure(row, 6), diffId, row.Flag(9)) : null;
     }
 
     /// <summary>Whether a tree of exactly that kind is shared for a layer already.</summary>
@@ -188,6 +188,11 @@ internal static class SnapshotTable
                     found.Add($"snapshot '{Excerpt.Of(name)}' counts {row.Integer(1)} that are based on it, and there are {count}");
             }
         }
+        using (MetadataRows row = connection.Query("SELECT name FROM snapshot WHERE tree IS NULL AND kind <> 1"))
+        {
+            while (row.Read())
+                found.Add($"snapshot '{Excerpt.Of(row.Text(0))}' has no tree, and is no view");
+        }
         found.AddRange(counts.Keys.Select(parent => $"others are based on '{Excerpt.Of(parent)}', which does not count them or is missing"));
         using (MetadataRows row = connection.Query(
             $"""
@@ -216,6 +221,10 @@ internal static class SnapshotTable
         return new SnapshotRecord(
             ReadInfo(row, name, 7), ReadTree(row), row.TextOrNull(12), ReadMeasure(row, 13), new IdMappings(row.Text(16), row.Text(17)), row.Integer(18) > 0, row.Flag(19), row.Integer(20));
     }
+
+    /// <summary>Only damage makes a row like that.</summary>
+    public static ContainerdException WithoutTree(string snapshot) =>
+        new(ErrorKind.DataCorrupted, $"Snapshot '{Excerpt.Of(snapshot)}': the metadata names no tree of it, or of one beneath; have StoreRecovery save what is whole.") { Subject = snapshot };
 
     // Each of these reads consecutive columns; a tree the first ones.
     private static TreeRecord? ReadTree(MetadataRows row) => row.IntegerOrNull(0) is { } id

@@ -105,7 +105,7 @@ public abstract partial class LocalSnapshotter
             SnapshotRow? onto = options.Parent is null || record.Info.Parent is not null ? null
                 : below is not null ? SnapshotTable.FindRow(connection, below)
                 : RowOf(borrowed[0]);
-            return (onto, record.Tree!.Value, beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
+            return (onto, record.Tree ?? throw SnapshotTable.WithoutTree(key), beneath, FindShared(connection, sharedAs, record, below is not null || borrowed.Count > 0));
         });
         CheckBoot(key, tree);
         long? lost = null;

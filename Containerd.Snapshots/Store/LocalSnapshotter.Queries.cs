@@ -27,6 +27,8 @@ public abstract partial class LocalSnapshotter
                 {
                     throw new ContainerdException(ErrorKind.FailedPrecondition, $"Snapshot '{Excerpt.Of(key)}' is committed: it has no mounts of its own; make a view of it.") { Subject = key };
                 }
+                if (record is { Kind: SnapshotKind.Active, Tree: null })
+                    throw SnapshotTable.WithoutTree(key);
                 if (record is { Kind: SnapshotKind.Active, Tree: { Boot: not null } tree })
                 {
                     CheckBoot(key, tree);

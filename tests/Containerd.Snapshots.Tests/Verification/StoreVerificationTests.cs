@@ -154,6 +154,27 @@ public class StoreVerificationTests : StoreContentTest
     }
 
     [Test]
+    public async Task A_row_without_its_tree_is_data_corrupted_and_can_be_recovered_from()
+    {
+        await (await MakeAsync()).DisposeAsync();
+        using (MetadataConnection connection = OpenDatabase())
+            connection.Execute("UPDATE snapshot SET tree = NULL WHERE name IN ('layer', 'work')");
+        await using (var snapshotter = new OverlaySnapshotter(Plain(Root)))
+        {
+            foreach (Func<Task> use in (Func<Task>[])
+                [() => snapshotter.ViewAsync("another", "layer"), () => snapshotter.PrepareAsync("another", "layer"), () => snapshotter.MountsAsync("work"), () => snapshotter.CommitAsync("top", "work")])
+            {
+                Assert.That((await FailureOf(use)).Kind, Is.EqualTo(ErrorKind.DataCorrupted));
+            }
+            IEnumerable<string> damage = (await snapshotter.VerifyAsync()).Where(defect => defect.Kind == SnapshotDefectKind.DamagedMetadata).Select(defect => defect.Description);
+            Assert.That(damage, Has.One.Contains("'layer' has no tree").And.One.Contains("'work' has no tree"));
+        }
+        Assert.That(StoreRecovery.RecoverMetadata(Root), Does.Contain("base").And.None.EqualTo("layer").And.None.EqualTo("work"));
+        await using var recovered = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await recovered.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task Progress_ends_at_the_total_and_cancelling_stops_it()
     {
         await using var snapshotter = await MakeAsync();

@@ -4,7 +4,7 @@ namespace Containerd.Snapshots;
 public sealed record SnapshotRepairOptions
 {
     /// <summary>
-    /// Whether active snapshots are removed that lie over a damaged one, or were not flushed before a restart. What was written to them is lost with them.
+    /// Whether active snapshots are removed that lie over a damaged one, were not flushed before a restart, or are on a disk that is not mounted. What was written to them is lost with them.
     /// </summary>
     /// <value>False: they stay, with all that is beneath them.</value>
     public bool RemoveActive { get; init; }

@@ -230,7 +230,9 @@ public class WritableRootTests : StoreContentTest
     {
         await using var snapshotter = Open();
         await using var another = Open();
-        string upper = UpperOf(await snapshotter.PrepareAsync("work"));
+        await CommitAsync(snapshotter, "base", null, "file");
+        // Without a parent another commit would wait.
+        string upper = UpperOf(await snapshotter.PrepareAsync("work", isCommitted ? "base" : null));
         for (int i = 0; i < 10; i++)
             Directory.CreateDirectory(Path.Join(upper, $"{i}/{i}"));
         int reports = 0;
@@ -245,7 +247,7 @@ public class WritableRootTests : StoreContentTest
         Assert.That(failure.Kind, Is.EqualTo(ErrorKind.NotFound), failure.Message);
         Assert.That(reports, Is.Positive);
         await snapshotter.CleanupAsync();
-        Assert.That(await NamesAsync(snapshotter), Is.EqualTo(isCommitted ? ["other"] : Array.Empty<string>()));
+        Assert.That(await NamesAsync(snapshotter), Is.EqualTo(isCommitted ? ["base", "other"] : new[] { "base" }));
         Assert.That(StoreInvariants.GarbageOf(snapshotter), Is.Empty);
     }
 

@@ -62,7 +62,10 @@ internal sealed class DirectoryTable(LayerLimits limits)
     /// <summary>The record of a directory, if the layer touched it.</summary>
     public DirectoryRecord? Find(in Interop.FileStatus status) => _records.GetValueOrDefault((status.Device, status.Inode));
 
-    /// <summary>Says that nothing is in a directory, or beneath, but what this layer itself puts there. Whiteouts have nothing to do there any more, however many there are.</summary>
+    /// <summary>
+    /// Says that nothing is in a directory, or beneath, but what this layer itself puts there. Whiteouts have nothing to do there any more, however many there are, but to remove
+    /// the directory itself where it is empty.
+    /// </summary>
     public void MarkCleared(ulong device, ulong inode) => _cleared.Add((device, inode));
 
     public bool IsCleared(ulong device, ulong inode) => _cleared.Contains((device, inode));

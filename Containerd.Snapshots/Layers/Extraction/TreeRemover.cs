@@ -43,12 +43,15 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
                 Check(unlinked, "remove", name);
             return true;
         }
-        if (keepUnpacked && tree.Directories.IsCleared(status.Device, status.Inode))
+        bool isCleared = keepUnpacked && tree.Directories.IsCleared(status.Device, status.Inode);
+        if (isCleared && keep)
             return false;
-        tree.ForgetPaths();
+        if (!isCleared)
+            tree.ForgetPaths();
         if (Enter(directory, name, keep) is not { } frame)
             return true;
-        Empty(frame, keepUnpacked);
+        if (!isCleared)
+            Empty(frame, keepUnpacked);
         return Finish(frame, keepUnpacked);
     }
 
@@ -70,7 +73,7 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
                     {
                         if (keepUnpacked && tree.Directories.IsCleared(child.Status.Device, child.Status.Inode))
                         {
-                            child.Handle.Dispose();
+                            Finish(child, keepUnpacked);
                             continue;
                         }
                         frames.Push(child);
@@ -167,6 +170,7 @@ internal sealed class TreeRemover(LayerTree tree, UnpackedNames unpacked, Cancel
             Check(removed, "remove", frame.Name);
         if (frame.WasImplied)
             tree.MarkReplaced();
+        tree.ForgetPaths();
         tree.Directories.Forget(frame.Status);
         return true;
     }

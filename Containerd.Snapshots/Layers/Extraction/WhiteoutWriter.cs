@@ -66,6 +66,8 @@ internal sealed class WhiteoutWriter(LayerTree tree, TreeRemover remover)
         }
         if (!found.Ok && !found.Missing)
             throw found.ToException("look at", ArchiveText.Safe(entry.Name));
+        if (!directory.Record.IsRoot && tree.Directories.IsCleared(directory.Record.Device, directory.Record.Inode))
+            return; // it shows nothing of what lies beneath, and has to stay empty to be removable itself
         MakeWhiteout(directory.Handle, name, entry);
         tree.Hide(directory.Record, name);
     }

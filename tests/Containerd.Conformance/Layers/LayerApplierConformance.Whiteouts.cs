@@ -66,6 +66,20 @@ public abstract partial class LayerApplierConformance
                 .Whiteout("replaced").Directory("replaced").Whiteout("replaced/f")),
         Is.EqualTo((string[])["both/", "implied/", "new/", "new/f=", "opaque/", "opaque/in/", "opaque/in/up=", "replaced/"]));
 
+    /// <summary>A directory of which the layer has nothing but a marker goes with whatever hides it afterwards .</summary>
+    /// <param name="opaque">Whether the directory around it is opaque, rather than it removed.</param>
+    /// <param name="inIt">What the layer deletes in it before that.</param>
+    [Test]
+    public async Task DirectoriesThatWereEmptiedGo([Values] bool opaque, [Values(null, "f", "never")] string? inIt)
+    {
+        TarBuilder up = new TarBuilder().Opaque("d/e");
+        if (inIt is not null)
+            up.Whiteout($"d/e/{inIt}");
+        Assert.That(
+            await NamesAsync(new TarBuilder().Directory("d").Directory("d/e").File("d/e/f").Directory("d/e/g"), opaque ? up.Opaque("d") : up.Whiteout("d/e")),
+            Is.EqualTo((string[])["d/"]));
+    }
+
     /// <summary>What a hard link leads to is what lies beneath, wherever that is kept: an opaque directory does not show it .</summary>
     [Test]
     public async Task OpaqueDirectoriesHideTheTargetsOfHardLinks() => Assert.That(

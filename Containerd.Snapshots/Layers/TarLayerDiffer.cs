@@ -10,7 +10,7 @@ namespace Containerd.Snapshots;
 /// only the topmost directory is read, and nothing mounted: whiteouts and opaque directories become those of the layer, and what is there unchanged
 /// is left out. What was renamed there with <c>redirect_dir</c>, or has its data elsewhere (<c>metacopy</c>), is read through a mounted view; an overlay that is mounted
 /// with one of these, or with <c>index=on</c>, is compared as a whole, since hard links may then lead out of what changed.
-/// A bind is read in place, without what is mounted beneath. Everything else is mounted by the <see cref="IMounter"/>, detached and read-only, and walked
+/// A bind is read in place, and must have nothing mounted beneath. Everything else is mounted by the <see cref="IMounter"/>, detached and read-only, and walked
 /// as a whole beside the other tree. Mapped IDs of the mounts are ignored: a layer has those on disk.</para>
 /// <para><b>What counts as changed</b> (A-18): type, mode, owner, device number, size, modification time, and the attributes that belong in a layer:
 /// <c>user.*</c>, <c>security.capability</c>, POSIX ACLs. Where both times are in whole seconds, as archives leave them, the content decides. A directory's time
@@ -24,7 +24,7 @@ namespace Containerd.Snapshots;
 /// <see cref="ErrorKind.NotSupported"/>, a tree must be mounted and there is no mounter, or an overlay has been used with <c>index=on</c>, or
 /// with <c>metacopy=on</c> and is given without it. What the destination throws comes through as it is. After any of them, what was written is not a layer.</para>
 /// <para>A file is read from a handle that no link led to, and fails the call with <see cref="ErrorKind.FailedPrecondition"/> where it changed while it was read, as do
-/// directories that were moved. What changes between the reading of two files is not noticed: freeze what writes.</para>
+/// directories that were moved, and whatever else is mounted in a tree that is read in place. What changes between the reading of two files is not noticed: freeze what writes.</para>
 /// <para>Reading and comparing, hashing, compressing and writing are tasks of their own over pipes of 1 MiB. Memory: 5 MiB, the names of the directories on the way
 /// to where the walk is, about 200 bytes for a file of several names, and what the compression needs. An open handle per directory on that way and layer.
 /// Progress is reported from the task that hashes. Thread-safe. Needs Linux 5.6 and the right to read the trees; CAP_SYS_ADMIN where they are mounted or marked

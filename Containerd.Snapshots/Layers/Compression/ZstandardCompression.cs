@@ -8,7 +8,7 @@ namespace Containerd.Snapshots;
 /// does the work (ZstdSharp). Every frame has its length and a checksum.</para>
 /// <para>Expanding refuses damage, loss of the end, anything but frames, and frames that need a dictionary or a window of more than 128 MiB, the
 /// format's recommended bound. Memory: the window.</para>
-/// <para>As many frames as there are processors, up to 4, are compressed at once. Memory for each: 16 MiB and the compressor's tables, from a few MiB at
+/// <para>As many frames as there are processors, up to 4, are compressed at once. Memory for each: 24 MiB and the compressor's tables, from a few MiB at
 /// level 3 to about 80 MiB at level 19.</para>
 /// </remarks>
 public sealed class ZstandardCompression : ILayerCompression

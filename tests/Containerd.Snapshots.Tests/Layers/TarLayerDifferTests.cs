@@ -140,6 +140,24 @@ public sealed class TarLayerDifferTests
             Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.InvalidArgument));
     }
 
+    /// <summary>What is mounted in a bind is neither in the layer nor left out of it unsaid.</summary>
+    [TestCase("d")]
+    [TestCase("f")]
+    public void What_is_mounted_in_a_bind_is_refused(string name)
+    {
+        _scratch.Shell($"mkdir upper/d aside; printf 1 > upper/f; : > other; mount --bind {(name == "d" ? "aside" : "other")} upper/{name}");
+        try
+        {
+            Assert.That(
+                () => WriteAsync(Lower, [Mount.Bind(Path.Join(_scratch.Root, "upper"))], null),
+                Throws.InstanceOf<ContainerdException>().With.Property("Kind").EqualTo(ErrorKind.FailedPrecondition).And.Property("Subject").EqualTo(name));
+        }
+        finally
+        {
+            _scratch.Shell($"umount upper/{name}");
+        }
+    }
+
     [Test]
     public void Paths_that_nobody_could_extract_are_refused()
     {

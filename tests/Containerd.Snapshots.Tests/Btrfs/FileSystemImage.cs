@@ -17,6 +17,8 @@ internal sealed class FileSystemImage : IDisposable
     /// <summary>Where it is mounted.</summary>
     public string Path => System.IO.Path.Join(_directory, "mounted");
 
+    private string ImageFile => System.IO.Path.Join(_directory, "image");
+
     public static FileSystemImage Make(string type)
     {
         var image = new FileSystemImage();
@@ -30,7 +32,7 @@ internal sealed class FileSystemImage : IDisposable
                 Mounter.Mount([new Mount { Type = type, Source = type, Options = ["mode=0755"] }], image.Path);
                 return image;
             }
-            string file = System.IO.Path.Join(image._directory, "image");
+            string file = image.ImageFile;
             using (FileStream content = File.Create(file))
                 content.SetLength(Bytes);
             using (Process mkfs = Process.Start(new ProcessStartInfo($"mkfs.{type}", ["-q", file]) { RedirectStandardOutput = true, RedirectStandardError = true })!)
@@ -39,7 +41,7 @@ internal sealed class FileSystemImage : IDisposable
                 mkfs.WaitForExit();
                 Assert.That(mkfs.ExitCode, Is.Zero, error);
             }
-            Mounter.Mount([new Mount { Type = type, Source = file, Options = ["loop"] }], image.Path);
+            image.StartAgain(type);
             return image;
         }
         catch
@@ -47,6 +49,22 @@ internal sealed class FileSystemImage : IDisposable
             image.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Has an XFS stop as if the machine had lost power: what was not flushed is lost, and every call fails.</summary>
+    public void StopFileSystem()
+    {
+        using Process shutdown = Process.Start(new ProcessStartInfo("xfs_io", ["-x", "-c", "shutdown", Path]) { RedirectStandardError = true })!;
+        string error = shutdown.StandardError.ReadToEnd();
+        shutdown.WaitForExit();
+        Assert.That(shutdown.ExitCode, Is.Zero, error);
+    }
+
+    /// <summary>Mounts it again, as a machine does that starts.</summary>
+    public void StartAgain(string type = "xfs")
+    {
+        Mounter.Unmount(Path);
+        Mounter.Mount([new Mount { Type = type, Source = ImageFile, Options = ["loop"] }], Path);
     }
 
     public void Dispose()

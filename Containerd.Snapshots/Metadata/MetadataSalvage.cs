@@ -25,6 +25,8 @@ internal static class MetadataSalvage
         Write(target, () =>
         {
             target.Execute("DELETE FROM snapshot WHERE tree IS NULL AND kind <> 1");
+            foreach (string name in SnapshotTable.InCircles(target))
+                target.Execute("DELETE FROM snapshot WHERE name = ?1", name);
             // What refers to what was lost is lost too; again and again, since chains are long.
             while (target.Execute("DELETE FROM snapshot WHERE parent IS NOT NULL AND parent NOT IN (SELECT name FROM snapshot)") > 0)
             {

@@ -3,6 +3,9 @@ namespace Containerd.Snapshots;
 /// <summary>The statements about snapshots and their trees.</summary>
 internal static class SnapshotTable
 {
+    // No kernel mounts a hundredth of that; in a damaged database parents may lead back to themselves.
+    private const int MaxDepth = 50_000;
+
     private const string TreeColumns = "s.tree, s.keeps_deletions, s.has_deletions, s.boot, l.path, l.is_foreign";
 
     private const string Columns = $"""
@@ -37,6 +40,7 @@ internal static class SnapshotTable
         connection.QueryInteger("SELECT 1 FROM snapshot WHERE name = ?1", name) is not null;
 
     /// <summary>The trees of a committed snapshot and of all beneath it, topmost first.</summary>
+    /// <exception cref="ContainerdException"><see cref="ErrorKind.DataCorrupted"/>: the chain has no end.</exception>
     public static List<TreeRecord> Chain(MetadataConnection connection, string name)
     {
         using MetadataRows row = connection.Query(
@@ -44,13 +48,42 @@ internal static class SnapshotTable
             WITH RECURSIVE chain(depth, parent, tree, keeps_deletions, has_deletions, boot, place) AS (
                 SELECT 0, parent, tree, keeps_deletions, has_deletions, boot, place FROM snapshot WHERE name = ?1
                 UNION ALL
-                SELECT c.depth + 1, s.parent, s.tree, s.keeps_deletions, s.has_deletions, s.boot, s.place FROM chain c JOIN snapshot s ON s.name = c.parent)
+                SELECT c.depth + 1, s.parent, s.tree, s.keeps_deletions, s.has_deletions, s.boot, s.place FROM chain c JOIN snapshot s ON s.name = c.parent WHERE c.depth < ?2)
             SELECT {TreeColumns} FROM chain s LEFT JOIN place l ON l.id = s.place ORDER BY s.depth
-            """, name);
+            """, name, MaxDepth);
         var trees = new List<TreeRecord>();
         while (row.Read())
             trees.Add(ReadTree(row) ?? throw WithoutTree(name));
+        CheckDepth(name, trees.Count);
         return trees;
+    }
+
+    /// <summary>Throws where a chain has more snapshots than any that has an end.</summary>
+    public static void CheckDepth(string name, int count)
+    {
+        if (count > MaxDepth)
+        {
+            throw new ContainerdException(
+                ErrorKind.DataCorrupted, $"Snapshot '{Excerpt.Of(name)}': the parents that the metadata names have no end; have StoreRecovery save what is whole.")
+            { Subject = name };
+        }
+    }
+
+    /// <summary>The snapshots whose parents lead back to themselves, and what is based on those. Looks at all snapshots.</summary>
+    public static HashSet<string> InCircles(MetadataConnection connection)
+    {
+        Dictionary<string, string> parents = Children(connection).ToDictionary(pair => pair.Name, pair => pair.Parent, StringComparer.Ordinal);
+        var ended = new HashSet<string>(StringComparer.Ordinal);
+        var circling = new HashSet<string>(StringComparer.Ordinal);
+        foreach (string name in parents.Keys)
+        {
+            var way = new HashSet<string>(StringComparer.Ordinal);
+            string? at = name;
+            while (at is not null && !ended.Contains(at) && !circling.Contains(at) && way.Add(at))
+                at = parents.GetValueOrDefault(at);
+            (at is null || ended.Contains(at) ? ended : circling).UnionWith(way);
+        }
+        return circling;
     }
 
     /// <summary>Up to <paramref name="count"/> snapshots whose name is behind <paramref name="after"/>, in the order of names. To find those of a parent, all are looked at.</summary>
@@ -70,8 +103,9 @@ internal static class SnapshotTable
     {
         ILookup<string, string> children = Children(connection).ToLookup(pair => pair.Parent, pair => pair.Name, StringComparer.Ordinal);
         var all = new List<SnapshotRecord> { snapshot };
+        var seen = new HashSet<string>(StringComparer.Ordinal) { snapshot.Info.Name };
         for (int i = 0; i < all.Count; i++)
-            all.AddRange(children[all[i].Info.Name].Select(name => Find(connection, name)!));
+            all.AddRange(children[all[i].Info.Name].Where(seen.Add).Select(name => Find(connection, name)!));
         return all;
     }
 
@@ -193,6 +227,7 @@ internal static class SnapshotTable
             while (row.Read())
                 found.Add($"snapshot '{Excerpt.Of(row.Text(0))}' has no tree, and is no view");
         }
+        found.AddRange(InCircles(connection).Select(name => $"the parents of snapshot '{Excerpt.Of(name)}' have no end"));
         found.AddRange(counts.Keys.Select(parent => $"others are based on '{Excerpt.Of(parent)}', which does not count them or is missing"));
         using (MetadataRows row = connection.Query(
             $"""

@@ -33,7 +33,10 @@ internal sealed class AdditionalStore : IDisposable
     {
         var chain = new List<SnapshotRecord>();
         for (string? next = name; next is not null && SnapshotTable.Find(connection, next) is { Kind: SnapshotKind.Committed } record; next = record.Info.Parent)
+        {
             chain.Add(record);
+            SnapshotTable.CheckDepth(name, chain.Count);
+        }
         return chain;
     });
 

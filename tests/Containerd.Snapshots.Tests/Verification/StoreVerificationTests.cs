@@ -175,6 +175,29 @@ public class StoreVerificationTests : StoreContentTest
     }
 
     [Test]
+    public async Task Parents_that_lead_back_to_themselves_are_data_corrupted_and_can_be_recovered_from()
+    {
+        await using (OverlaySnapshotter made = await MakeAsync())
+            await CommitAsync(made, "other", null, "other");
+        using (MetadataConnection connection = OpenDatabase())
+            connection.Execute("UPDATE snapshot SET parent = 'layer' WHERE name = 'base'");
+        await using (var snapshotter = new OverlaySnapshotter(Plain(Root)))
+        await using (var above = new OverlaySnapshotter(new OverlaySnapshotterOptions { Root = Path.Join(DirectoryPath, "above"), AdditionalRoots = [Root], CleansInBackground = false }))
+        {
+            foreach (Func<Task> use in (Func<Task>[])
+                [() => snapshotter.ViewAsync("another", "layer"), () => snapshotter.PrepareAsync("another", "base"), () => snapshotter.MountsAsync("work"), () => above.PrepareAsync("another", "layer")])
+            {
+                Assert.That((await FailureOf(use)).Kind, Is.EqualTo(ErrorKind.DataCorrupted));
+            }
+            IEnumerable<string> damage = (await snapshotter.VerifyAsync()).Where(defect => defect.Kind == SnapshotDefectKind.DamagedMetadata).Select(defect => defect.Description);
+            Assert.That(damage, Has.Some.Contains("'layer' have no end").And.Some.Contains("'base' have no end"));
+        }
+        Assert.That(StoreRecovery.RecoverMetadata(Root), Does.Contain("other").And.None.EqualTo("layer").And.None.EqualTo("base"));
+        await using var recovered = new OverlaySnapshotter(Plain(Root));
+        Assert.That(await recovered.VerifyAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task Progress_ends_at_the_total_and_cancelling_stops_it()
     {
         await using var snapshotter = await MakeAsync();

@@ -25,8 +25,9 @@ internal static class SnapshotTable
     /// <summary>What users see of a snapshot, and the identity of the one it stands for where it is borrowed.</summary>
     public static (SnapshotInfo? Info, long? Borrowed) FindInfo(MetadataConnection connection, string name)
     {
-        using MetadataRows row = connection.Query("SELECT kind, parent, labels, created, updated, is_borrowed, identity FROM snapshot WHERE name = ?1", name);
-        return row.Read() ? (ReadInfo(row, name, 0), row.Flag(5) ? row.Integer(6) : null) : default;
+        // The identity is the last of a row: where it is not needed, memory is not touched for it.
+        using MetadataRows row = connection.Query("SELECT kind, parent, labels, created, updated, CASE WHEN is_borrowed THEN identity END FROM snapshot WHERE name = ?1", name);
+        return row.Read() ? (ReadInfo(row, name, 0), row.IntegerOrNull(5)) : default;
     }
 
     /// <summary>A snapshot without what is only shown of it.</summary>

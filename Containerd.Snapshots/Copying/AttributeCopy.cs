@@ -58,7 +58,7 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
             RemoveOthers(target, names, subject);
         while (!names.IsEmpty)
         {
-            ReadOnlySpan<byte> name = TakeName(ref names);
+            ReadOnlySpan<byte> name = Xattr.TakeName(ref names);
             if (IsBoundToFile(name))
                 continue;
             FileResult read = Xattr.Get(source, name, _value, out int valueLength);
@@ -86,7 +86,7 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
         subject.CheckDestination(listed, "list the extended attributes of");
         for (ReadOnlySpan<byte> others = _otherNames.AsSpan(0, length); !others.IsEmpty;)
         {
-            ReadOnlySpan<byte> other = TakeName(ref others);
+            ReadOnlySpan<byte> other = Xattr.TakeName(ref others);
             if (!BelongsToFile(other) || Contains(names, other))
                 continue;
             FileResult removed = Xattr.RemoveOfPath(target, other);
@@ -107,16 +107,9 @@ internal sealed class AttributeCopy(ILogger logger, CopyAbilities abilities)
     {
         while (!names.IsEmpty)
         {
-            if (TakeName(ref names).SequenceEqual(wanted))
+            if (Xattr.TakeName(ref names).SequenceEqual(wanted))
                 return true;
         }
         return false;
-    }
-
-    private static ReadOnlySpan<byte> TakeName(ref ReadOnlySpan<byte> names)
-    {
-        ReadOnlySpan<byte> name = names[..names.IndexOf((byte)0)];
-        names = names[(name.Length + 1)..];
-        return name;
     }
 }

@@ -74,6 +74,14 @@ internal static partial class Interop
             }
         }
 
+        /// <summary>Takes the first name off a list of them, as <see cref="List"/> gives it.</summary>
+        public static ReadOnlySpan<byte> TakeName(ref ReadOnlySpan<byte> names)
+        {
+            ReadOnlySpan<byte> name = names[..names.IndexOf((byte)0)];
+            names = names[(name.Length + 1)..];
+            return name;
+        }
+
         private const int EBADF = 9;
 
         private static void Terminate(ReadOnlySpan<byte> name, byte* buffer)

@@ -63,8 +63,7 @@ internal sealed class DirectoryAttributes
             Check(listed, "list the attributes of", subject);
             for (ReadOnlySpan<byte> rest = list.AsSpan(0, length); !rest.IsEmpty;)
             {
-                ReadOnlySpan<byte> name = rest[..rest.IndexOf((byte)0)];
-                rest = rest[(name.Length + 1)..];
+                ReadOnlySpan<byte> name = Xattr.TakeName(ref rest);
                 if (CopyUp.Copies(name))
                     names.Add(name.ToArray());
             }

@@ -117,8 +117,7 @@ internal static class CopyUp
             Check(listed, "list the attributes of the lower layer's", subject);
             for (ReadOnlySpan<byte> rest = names.AsSpan(0, length); !rest.IsEmpty;)
             {
-                ReadOnlySpan<byte> name = rest[..rest.IndexOf((byte)0)];
-                rest = rest[(name.Length + 1)..];
+                ReadOnlySpan<byte> name = Interop.Xattr.TakeName(ref rest);
                 if (!Copies(name))
                     continue;
                 Interop.FileResult read = Interop.Xattr.Get(from, name, value, out int valueLength);

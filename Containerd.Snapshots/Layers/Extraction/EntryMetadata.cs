@@ -114,8 +114,7 @@ internal sealed class EntryMetadata(bool securityLabels, ILogger logger)
             HashSet<byte[]>.AlternateLookup<ReadOnlySpan<byte>> wanted = NamesOf(entry);
             for (ReadOnlySpan<byte> rest = names.AsSpan(0, length); !rest.IsEmpty;)
             {
-                ReadOnlySpan<byte> name = rest[..rest.IndexOf((byte)0)];
-                rest = rest[(name.Length + 1)..];
+                ReadOnlySpan<byte> name = Interop.Xattr.TakeName(ref rest);
                 if (!XattrPolicy.Allows(name, securityLabels) || wanted.Contains(name))
                     continue;
                 Interop.FileResult removed = Interop.Xattr.Remove(directory, name);

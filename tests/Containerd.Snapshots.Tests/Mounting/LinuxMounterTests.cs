@@ -227,14 +227,7 @@ public class LinuxMounterTests
         string runtime = Path.GetDirectoryName(Environment.ProcessPath)!;
         foreach (string needed in new[] { "/usr", "/lib", "/lib64", "/etc", "/dev", "/proc", runtime, AppContext.BaseDirectory }.Where(Directory.Exists))
             mounter.Mount([Mount.Bind(needed)], Directory.CreateDirectory(Path.Join(_directory, needed)).FullName);
-        using Process child = Process.Start(new ProcessStartInfo("chroot", [_directory, Environment.ProcessPath!, typeof(Program).Assembly.Location, "mount", "unmount", "/usr/../."])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        string output = child.StandardOutput.ReadToEnd(), error = child.StandardError.ReadToEnd();
-        child.WaitForExit();
-        Assert.That(child.ExitCode, Is.Zero, error);
+        string output = Run("chroot", _directory, Environment.ProcessPath!, typeof(Program).Assembly.Location, "mount", "unmount", "/usr/../.");
         Assert.That(output, Does.StartWith("InvalidArgument").And.Contain("root directory"));
         File.WriteAllText(Path.Join(_directory, "file"), "it can be written to");
     }
@@ -482,10 +475,12 @@ public class LinuxMounterTests
             Assert.That(output, Does.Contain("user.max_user_namespaces"));
     }
 
-    private static string RunInUserNamespace(params string[] arguments)
+    private static string RunInUserNamespace(params string[] arguments) =>
+        Run("unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", .. arguments]);
+
+    private static string Run(string program, params string[] arguments)
     {
-        using Process child = Process.Start(new ProcessStartInfo(
-            "unshare", ["--user", "--map-root-user", "--mount", "dotnet", typeof(Program).Assembly.Location, "mount", .. arguments])
+        using Process child = Process.Start(new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
